@@ -1,0 +1,160 @@
+//! What is known of builds and milestones: the records that packs keep and the catalogue indexes.
+
+use crate::id::BuildNumber;
+use crate::manifest::{Attributes, Directory, Timestamp};
+use crate::name::RefName;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How sure it is that a build is all of what was meant to be in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Completeness {
+    /// GameVault walked the source itself and saw every file at rest.
+    Verified,
+    /// Somebody said that the copy was complete, by a rename or a commit.
+    Declared,
+    /// Some files changed while they were read; they are named in [`Build::changed_while_read`].
+    Incomplete,
+}
+
+/// A published build: a manifest with an id, a number and what is known of where it came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Build {
+    /// Its number, which only grows.
+    pub number: BuildNumber,
+    /// Its id, unique when folded.
+    pub id: RefName,
+    /// When it was published.
+    pub created: Timestamp,
+    /// The root directory of its manifest.
+    pub root: Directory,
+    /// Mode, time and xattrs of the root directory itself.
+    pub attributes: Attributes,
+    /// Set when the build is one single file of this name, which stands alone in the root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub single_file: Option<String>,
+    /// How sure it is that nothing is missing.
+    pub completeness: Completeness,
+    /// Files that changed while they were read, with `Incomplete` only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed_while_read: Vec<String>,
+    /// Bytes that its new chunks took in the store.
+    pub stored_bytes: u64,
+    /// What the user or the environment said of it.
+    #[serde(flatten)]
+    pub info: BuildInfo,
+}
+
+/// What the user or the environment says of a build; all of it optional.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BuildInfo {
+    /// A name for people, such as a version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The target platform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// A sentence on what the build is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Words to find it by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Free keys and values.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub meta: BTreeMap<String, String>,
+    /// The build it was made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<BuildNumber>,
+    /// The version control state of the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vcs: Option<Vcs>,
+    /// The continuous integration job that made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ci: Option<Ci>,
+    /// The machine that made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The folder or session it was made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The version of GameVault that made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+}
+
+/// The version control state of a source folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vcs {
+    /// `git`, `perforce` or `plastic`.
+    pub kind: String,
+    /// Where the repository is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repo: Option<String>,
+    /// Commit, changelist or changeset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// Branch or stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The nearest tag and the distance to it, as the tool describes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub describe: Option<String>,
+    /// Whether the working copy had changes that are not committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dirty: Option<bool>,
+    /// Commits since the previous build, newest first, one line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commits: Vec<String>,
+}
+
+/// A continuous integration job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ci {
+    /// `github`, `gitlab`, `jenkins`, `teamcity`, `azure`, `unity` or `unreal`.
+    pub system: String,
+    /// The system's own number of the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
+    /// Where to look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// A named reference to a build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Milestone {
+    /// Its name, unique when folded.
+    pub name: RefName,
+    /// Grows with every change of any milestone; the latest record of a name counts.
+    pub serial: u64,
+    /// The build it marks.
+    pub build: BuildNumber,
+    /// When it was set.
+    pub created: Timestamp,
+    /// A sentence on what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Words to find it by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+}
+
+/// One record as a pack keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum Record {
+    /// A build was published.
+    Build(Build),
+    /// A milestone was set.
+    Milestone(Milestone),
+    /// A milestone was removed.
+    MilestoneRemoved {
+        /// The name that is free again.
+        name: RefName,
+        /// As in [`Milestone::serial`].
+        serial: u64,
+    },
+}

@@ -1,0 +1,340 @@
+//! Packs, chunks, builds and milestones: the rows that are rebuilt from packs.
+
+use super::{Build, Catalogue, Milestone, Record};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{BuildNumber, ChunkId, PackId};
+use crate::name::RefName;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// How many bytes of a chunk's id the catalogue keeps: enough that two of 10^9 chunks meet once in 10^20 vaults.
+const KEY_LEN: usize = 16;
+
+/// Where a chunk lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkPlace {
+    /// The row number of its pack, stable while the catalogue is not rebuilt.
+    pub pack: i64,
+    /// Where its stored bytes start in the pack.
+    pub offset: u32,
+    /// How many stored bytes there are.
+    pub stored_len: u32,
+    /// How many plain bytes they decode to.
+    pub plain_len: u32,
+    /// The number of the encoding.
+    pub encoding: u8,
+}
+
+/// A chunk of a pack that is being registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewChunk {
+    /// Its name.
+    pub id: ChunkId,
+    /// Where its stored bytes start in the pack.
+    pub offset: u32,
+    /// How many stored bytes there are.
+    pub stored_len: u32,
+    /// How many plain bytes they decode to.
+    pub plain_len: u32,
+    /// The number of the encoding.
+    pub encoding: u8,
+}
+
+/// A sealed and synced pack that is being registered.
+#[derive(Debug, Clone)]
+pub struct NewPack {
+    /// Its name.
+    pub id: PackId,
+    /// Length of its file.
+    pub bytes: u64,
+    /// Its chunks.
+    pub chunks: Vec<NewChunk>,
+}
+
+/// What the catalogue holds in sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Totals {
+    /// Registered packs.
+    pub packs: u64,
+    /// Bytes of their files.
+    pub pack_bytes: u64,
+    /// Distinct chunks.
+    pub chunks: u64,
+    /// Plain bytes of the distinct chunks.
+    pub unique_bytes: u64,
+    /// Stored bytes of the distinct chunks, without the packs' own headers.
+    pub stored_bytes: u64,
+}
+
+impl Catalogue {
+    /// Returns where a chunk is; `None` if no registered pack has it.
+    pub fn chunk(&self, id: ChunkId) -> Result<Option<ChunkPlace>> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT pack, offset, stored, plain FROM chunk WHERE id = ?1")?;
+            statement.query_row([&id.0[..KEY_LEN]], place_of_row).optional()
+        })
+    }
+
+    /// Returns where each of `ids` is, in their order.
+    pub fn chunks(&self, ids: &[ChunkId]) -> Result<Vec<Option<ChunkPlace>>> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT pack, offset, stored, plain FROM chunk WHERE id = ?1")?;
+            ids.iter().map(|id| statement.query_row([&id.0[..KEY_LEN]], place_of_row).optional()).collect()
+        })
+    }
+
+    /// Returns the name of the pack with row number `pack`.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none.
+    pub fn pack_id(&self, pack: i64) -> Result<PackId> {
+        let id: Option<Vec<u8>> = self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT id FROM pack WHERE number = ?1")?;
+            statement.query_row([pack], |row| row.get(0)).optional()
+        })?;
+        PackId::from_slice(&id.ok_or_else(|| Error::not_found(format!("the catalogue has no pack {pack}")))?)
+    }
+
+    /// Returns the names and lengths of all registered packs, with their row numbers.
+    pub fn packs(&self) -> Result<Vec<(i64, PackId, u64)>> {
+        let rows: Vec<(i64, Vec<u8>, i64)> = self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT number, id, bytes FROM pack ORDER BY number")?;
+            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+        })?;
+        rows.into_iter().map(|(number, id, bytes)| Ok((number, PackId::from_slice(&id)?, bytes as u64))).collect()
+    }
+
+    /// Returns the sums over all packs and chunks; reads the whole chunk table.
+    pub fn totals(&self) -> Result<Totals> {
+        self.read(|connection| {
+            let (packs, pack_bytes) = connection
+                .query_row("SELECT count(*), coalesce(sum(bytes), 0) FROM pack", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            connection.query_row(
+                "SELECT count(*), coalesce(sum(plain >> 4), 0), coalesce(sum(stored), 0) FROM chunk",
+                [],
+                |row| {
+                    let (chunks, unique, stored): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                    let (packs, pack_bytes): (i64, i64) = (packs, pack_bytes);
+                    Ok(Totals {
+                        packs: packs as u64,
+                        pack_bytes: pack_bytes as u64,
+                        chunks: chunks as u64,
+                        unique_bytes: unique as u64,
+                        stored_bytes: stored as u64,
+                    })
+                },
+            )
+        })
+    }
+
+    /// Returns all builds by number.
+    pub fn builds(&self) -> Result<Vec<Build>> {
+        let records: Vec<String> = self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT record FROM build ORDER BY number")?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        })?;
+        records.iter().map(|record| parse(record)).collect()
+    }
+
+    /// Returns the build with `number`.
+    pub fn build_by_number(&self, number: BuildNumber) -> Result<Option<Build>> {
+        self.one_build("SELECT record FROM build WHERE number = ?1", &[&(number.0 as i64)])
+    }
+
+    /// Returns the build with `id`, case folded.
+    pub fn build_by_id(&self, id: &RefName) -> Result<Option<Build>> {
+        self.one_build("SELECT record FROM build WHERE folded = ?1", &[&id.folded()])
+    }
+
+    /// Returns the build that is `back` builds before the newest one.
+    pub fn build_from_latest(&self, back: u64) -> Result<Option<Build>> {
+        self.one_build("SELECT record FROM build ORDER BY number DESC LIMIT 1 OFFSET ?1", &[&(back as i64)])
+    }
+
+    fn one_build(&self, sql: &str, args: &[&dyn rusqlite::ToSql]) -> Result<Option<Build>> {
+        let record: Option<String> = self.read(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_row(args, |row| row.get(0)).optional()
+        })?;
+        record.map(|record| parse(&record)).transpose()
+    }
+
+    /// Returns all milestones in the order in which they were last set.
+    pub fn milestones(&self) -> Result<Vec<Milestone>> {
+        let records: Vec<String> = self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT record FROM milestone ORDER BY serial")?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        })?;
+        records.iter().map(|record| parse(record)).collect()
+    }
+
+    /// Returns the milestone `name`, case folded.
+    pub fn milestone(&self, name: &RefName) -> Result<Option<Milestone>> {
+        let record: Option<String> = self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT record FROM milestone WHERE folded = ?1")?;
+            statement.query_row([name.folded()], |row| row.get(0)).optional()
+        })?;
+        record.map(|record| parse(&record)).transpose()
+    }
+
+    /// Makes sealed packs and their chunks known, in one transaction together with files that snapshots have seen.
+    ///
+    /// A chunk that is known already keeps its place.
+    pub fn register(&self, packs: &[NewPack], seen: &[super::SeenFile]) -> Result<()> {
+        self.write(|connection| {
+            packs.iter().try_for_each(|pack| self.insert_pack(connection, pack))?;
+            self.insert_seen(connection, seen)
+        })
+    }
+
+    /// Runs `publish` in one transaction with the exclusive right to give out numbers.
+    ///
+    /// Builds and milestones that it adds are visible to others once it returns, or not at all.
+    pub fn publish<T>(&self, publish: impl FnOnce(&Publish<'_>) -> Result<T>) -> Result<T> {
+        self.write(|connection| publish(&Publish { catalogue: self, connection }))
+    }
+
+    pub(super) fn insert_pack(&self, connection: &Connection, pack: &NewPack) -> Result<()> {
+        let insert = || -> rusqlite::Result<()> {
+            let mut statement = connection.prepare_cached("INSERT INTO pack (id, bytes) VALUES (?1, ?2)")?;
+            let number = statement.insert(params![&pack.id.0[..], pack.bytes as i64])?;
+            let mut statement = connection.prepare_cached(
+                "INSERT OR IGNORE INTO chunk (id, pack, offset, stored, plain) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?;
+            // In key order the B-tree fills page after page.
+            let mut chunks: Vec<&NewChunk> = pack.chunks.iter().collect();
+            chunks.sort_unstable_by_key(|chunk| chunk.id);
+            for chunk in chunks {
+                let plain = i64::from(chunk.plain_len) << 4 | i64::from(chunk.encoding);
+                statement.execute(params![&chunk.id.0[..KEY_LEN], number, chunk.offset, chunk.stored_len, plain])?;
+            }
+            Ok(())
+        };
+        insert().map_err(|error| self.failure(error))
+    }
+}
+
+/// A transaction that publishes builds and milestones.
+pub struct Publish<'a> {
+    catalogue: &'a Catalogue,
+    connection: &'a Connection,
+}
+
+impl Publish<'_> {
+    /// Returns the number that the next build gets.
+    pub fn next_build(&self) -> Result<BuildNumber> {
+        Ok(BuildNumber(self.counter("build")? + 1))
+    }
+
+    /// Returns the serial that the next change of a milestone gets.
+    pub fn next_milestone_serial(&self) -> Result<u64> {
+        Ok(self.counter("milestone")? + 1)
+    }
+
+    /// Tells whether a build has the id, case folded.
+    pub fn has_build_id(&self, id: &RefName) -> Result<bool> {
+        self.connection
+            .prepare_cached("SELECT 1 FROM build WHERE folded = ?1")
+            .and_then(|mut statement| statement.exists([id.folded()]))
+            .map_err(|error| self.catalogue.failure(error))
+    }
+
+    /// Tells whether a build has the number.
+    pub fn has_build(&self, number: BuildNumber) -> Result<bool> {
+        self.connection
+            .prepare_cached("SELECT 1 FROM build WHERE number = ?1")
+            .and_then(|mut statement| statement.exists([number.0 as i64]))
+            .map_err(|error| self.catalogue.failure(error))
+    }
+
+    /// Returns the milestone `name` as this transaction sees it.
+    pub fn milestone(&self, name: &RefName) -> Result<Option<Milestone>> {
+        let record: Option<String> = self
+            .connection
+            .prepare_cached("SELECT record FROM milestone WHERE folded = ?1")
+            .and_then(|mut statement| statement.query_row([name.folded()], |row| row.get(0)).optional())
+            .map_err(|error| self.catalogue.failure(error))?;
+        record.map(|record| parse(&record)).transpose()
+    }
+
+    /// Makes a sealed pack known.
+    pub fn add_pack(&self, pack: &NewPack) -> Result<()> {
+        self.catalogue.insert_pack(self.connection, pack)
+    }
+
+    /// Makes what a record says known; the record must be in a synced pack.
+    ///
+    /// # Errors
+    /// `Exists` if a build has the number or the id already.
+    pub fn add_record(&self, record: &Record) -> Result<()> {
+        let outcome = match record {
+            Record::Build(build) => self
+                .execute(
+                    "INSERT INTO build (number, folded, record) VALUES (?1, ?2, ?3)",
+                    params![build.number.0 as i64, build.id.folded(), to_json(build)],
+                )
+                .and_then(|()| self.raise("build", build.number.0)),
+            Record::Milestone(milestone) => self
+                .execute(
+                    "INSERT OR REPLACE INTO milestone (folded, serial, record) VALUES (?1, ?2, ?3)",
+                    params![milestone.name.folded(), milestone.serial as i64, to_json(milestone)],
+                )
+                .and_then(|()| self.raise("milestone", milestone.serial)),
+            Record::MilestoneRemoved { name, serial } => self
+                .execute("DELETE FROM milestone WHERE folded = ?1", params![name.folded()])
+                .and_then(|()| self.raise("milestone", *serial)),
+        };
+        outcome.map_err(|error| match (error.sqlite_error_code(), record) {
+            (Some(rusqlite::ErrorCode::ConstraintViolation), Record::Build(build)) => {
+                Error::new(ErrorKind::Exists, format!("a build with the id {} exists already", build.id))
+                    .with_hint("choose another id with --id")
+            }
+            _ => self.catalogue.failure(error),
+        })
+    }
+
+    fn execute(&self, sql: &str, args: impl rusqlite::Params) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute(args).map(|_| ())
+    }
+
+    fn counter(&self, name: &str) -> Result<u64> {
+        let value: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT value FROM counter WHERE name = ?1")
+            .and_then(|mut statement| statement.query_row([name], |row| row.get(0)).optional())
+            .map_err(|error| self.catalogue.failure(error))?;
+        Ok(value.unwrap_or(0) as u64)
+    }
+
+    fn raise(&self, name: &str, value: u64) -> rusqlite::Result<()> {
+        self.execute(
+            "INSERT INTO counter (name, value) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+            params![name, value as i64],
+        )
+    }
+}
+
+fn place_of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<ChunkPlace> {
+    let plain: i64 = row.get(3)?;
+    Ok(ChunkPlace {
+        pack: row.get(0)?,
+        offset: row.get(1)?,
+        stored_len: row.get(2)?,
+        plain_len: (plain >> 4) as u32,
+        encoding: (plain & 15) as u8,
+    })
+}
+
+fn parse<T: serde::de::DeserializeOwned>(record: &str) -> Result<T> {
+    serde_json::from_str(record).map_err(|error| {
+        Error::corrupt(format!("the catalogue holds a record that cannot be read: {error}"))
+            .with_hint("run `gamevault repair`: it rebuilds the catalogue from the packs")
+            .with_source(error)
+    })
+}
+
+fn to_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("records have string keys and finite numbers")
+}

@@ -1,0 +1,46 @@
+-- The catalogue, version 1: where chunks are, what builds and milestones there are, what snapshots have seen.
+-- All of it but `seen` can be rebuilt from packs; `seen` only saves work.
+
+CREATE TABLE pack (
+    number  INTEGER PRIMARY KEY,
+    id      BLOB NOT NULL UNIQUE,       -- 16 bytes, the pack's file name
+    bytes   INTEGER NOT NULL            -- length of the file
+);
+
+CREATE TABLE chunk (
+    id      BLOB PRIMARY KEY,           -- the first 16 bytes of the ChunkId
+    pack    INTEGER NOT NULL,
+    offset  INTEGER NOT NULL,           -- of the stored bytes in the pack
+    stored  INTEGER NOT NULL,           -- length of the stored bytes
+    plain   INTEGER NOT NULL            -- length of the plain bytes × 16 + encoding
+) WITHOUT ROWID;
+
+CREATE TABLE build (
+    number  INTEGER PRIMARY KEY,
+    folded  TEXT NOT NULL UNIQUE,       -- the id in lower case
+    record  TEXT NOT NULL               -- JSON, as in its pack
+);
+
+CREATE TABLE milestone (
+    folded  TEXT PRIMARY KEY,           -- the name in lower case
+    serial  INTEGER NOT NULL UNIQUE,    -- grows with every change of any milestone
+    record  TEXT NOT NULL               -- JSON, as in its pack
+) WITHOUT ROWID;
+
+CREATE TABLE counter (
+    name    TEXT PRIMARY KEY,           -- 'build', 'milestone': the highest number given out
+    value   INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Files as the last snapshot of their folder found them: while the key is equal, the content is.
+CREATE TABLE seen (
+    folder  BLOB NOT NULL,              -- the first 16 bytes of the BLAKE3 of the folder's absolute path
+    name    BLOB NOT NULL,
+    size    INTEGER NOT NULL,
+    mtime   INTEGER NOT NULL,           -- nanoseconds
+    ctime   INTEGER NOT NULL,           -- nanoseconds
+    inode   INTEGER NOT NULL,
+    depth   INTEGER NOT NULL,           -- of the content's list; 0 one chunk, -1 empty
+    root    BLOB,                       -- 32 bytes, the top node of the content
+    PRIMARY KEY (folder, name)
+) WITHOUT ROWID;

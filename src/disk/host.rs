@@ -1,0 +1,63 @@
+//! People's own trees on this system: listing, reading, writing, and what differs between systems.
+//!
+//! Everything that names a system (`cfg(unix)`, `cfg(windows)`) below the mount stands in the two leaf files here. Both
+//! offer the same functions; where a system lacks a thing (modes on Windows), it is given a fixed meaning.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
+
+pub(super) use system::{create_private_dir, owner_only, punch_hole, space, sync_dir, write_all_at};
+pub use system::{
+    file_name_of, join_name, make_symlink, next_data, path_bytes, read_at, read_link, read_xattrs, set_mode, set_mtime,
+    set_xattr, stat_of, stat_of_file,
+};
+
+use crate::manifest::Timestamp;
+
+/// What a host says of one entry without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub kind: HostKind,
+    /// Permission bits, 0o7777 at most. Windows: 0o644 or 0o755, without the write bits when read-only.
+    pub mode: u16,
+    /// Time of the last change of content.
+    pub mtime: Timestamp,
+    /// What must be equal for the content to be unchanged.
+    pub key: StatKey,
+    /// Bytes on disk; less than `key.size` in a sparse file.
+    pub allocated: u64,
+}
+
+/// Size, times and number of a file: while they are equal, so is its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatKey {
+    /// Size in bytes.
+    pub size: u64,
+    /// Modification time in nanoseconds since 1970, wrapped to 64 bits.
+    pub mtime_ns: i64,
+    /// Time of the last change of the inode, likewise; Windows: creation time.
+    pub ctime_ns: i64,
+    /// Number of the file in its file system, mixed with the file system's own.
+    pub inode: u64,
+}
+
+/// The kinds of entries a host has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link (or a junction).
+    Symlink,
+    /// A fifo, socket or device: never stored.
+    Special,
+}

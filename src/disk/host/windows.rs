@@ -1,0 +1,179 @@
+//! Windows: names are WTF-8, modes are made from the read-only attribute, xattrs do not exist.
+
+use super::{HostKind, Stat, StatKey};
+use crate::disk::Space;
+use crate::error::{Error, Result};
+use crate::manifest::{Timestamp, XattrSet};
+use crate::name::FileName;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, FileTimes, Metadata, OpenOptions};
+use std::io;
+use std::os::windows::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+pub(in crate::disk) fn owner_only(_options: &mut OpenOptions) {
+    // A user's folders are private by their inherited ACL.
+}
+
+pub(in crate::disk) fn create_private_dir(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
+}
+
+pub(in crate::disk) fn sync_dir(_path: &Path) -> Result<()> {
+    // NTFS journals names by itself, and a directory cannot be flushed.
+    Ok(())
+}
+
+pub(in crate::disk) fn space(path: &Path) -> Result<Space> {
+    let ask = || -> io::Result<Space> {
+        Ok(Space { total: fs4::total_space(path)?, available: fs4::available_space(path)? })
+    };
+    ask().map_err(|error| Error::io("look at", path, error))
+}
+
+/// Reads up to `buf.len()` bytes at `offset`.
+pub fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.seek_read(buf, offset)
+}
+
+pub(in crate::disk) fn write_all_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.seek_write(bytes, offset)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            len => {
+                bytes = &bytes[len..];
+                offset += len as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the rest of the file: holes are not looked for on Windows.
+pub fn next_data(file: &File, offset: u64) -> io::Result<Option<(u64, u64)>> {
+    let len = file.metadata()?.len();
+    Ok((offset < len).then_some((offset, len)))
+}
+
+pub(in crate::disk) fn punch_hole(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    let zeros = [0; 64 * 1024];
+    let end = (offset + len).min(file.metadata()?.len());
+    let mut at = offset;
+    while at < end {
+        let part = (end - at).min(zeros.len() as u64);
+        write_all_at(file, &zeros[..part as usize], at)?;
+        at += part;
+    }
+    Ok(())
+}
+
+/// Returns what the system says of `path` itself, links not followed.
+pub fn stat_of(path: &Path) -> io::Result<Stat> {
+    Ok(stat(&std::fs::symlink_metadata(path)?))
+}
+
+/// Returns what the system says of an open file.
+pub fn stat_of_file(file: &File) -> io::Result<Stat> {
+    Ok(stat(&file.metadata()?))
+}
+
+fn stat(metadata: &Metadata) -> Stat {
+    let kind = match metadata.file_type() {
+        kind if kind.is_symlink() => HostKind::Symlink,
+        kind if kind.is_dir() => HostKind::Directory,
+        kind if kind.is_file() => HostKind::File,
+        _ => HostKind::Special,
+    };
+    let writable = if metadata.permissions().readonly() && kind == HostKind::File { 0 } else { 0o200 };
+    let mode = if kind == HostKind::Directory { 0o555 | writable } else { 0o444 | writable };
+    let mtime = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH).into();
+    Stat {
+        kind,
+        mode,
+        mtime,
+        key: StatKey {
+            size: metadata.file_size(),
+            mtime_ns: metadata.last_write_time() as i64,
+            ctime_ns: metadata.creation_time() as i64,
+            // The file index needs an open handle; size and both times must do.
+            inode: 0,
+        },
+        allocated: metadata.file_size(),
+    }
+}
+
+/// Returns the bytes of a path as the user would write it.
+pub fn path_bytes(path: &Path) -> Vec<u8> {
+    path.as_os_str().as_encoded_bytes().to_vec()
+}
+
+/// Returns the file name that the system gave, as it is kept in manifests.
+pub fn file_name_of(name: &OsStr) -> Result<FileName> {
+    FileName::new(name.as_encoded_bytes())
+}
+
+/// Returns the path of the entry `name` of `folder`; bytes that are not UTF-8 are written as `%NN`.
+pub fn join_name(folder: &Path, name: &FileName) -> PathBuf {
+    folder.join(os_string(name.as_bytes()))
+}
+
+fn os_string(bytes: &[u8]) -> OsString {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("%{byte:02X}")));
+    }
+    text.into()
+}
+
+/// Returns the target of a symbolic link.
+pub fn read_link(path: &Path) -> io::Result<Vec<u8>> {
+    Ok(std::fs::read_link(path)?.as_os_str().as_encoded_bytes().to_vec())
+}
+
+/// Creates a symbolic link to `target`; Windows needs to know whether it names a directory, and the right to do it.
+pub fn make_symlink(target: &[u8], path: &Path) -> io::Result<()> {
+    let target = PathBuf::from(os_string(target));
+    match path.parent().map(|folder| folder.join(&target)).is_some_and(|target| target.is_dir()) {
+        true => std::os::windows::fs::symlink_dir(target, path),
+        false => std::os::windows::fs::symlink_file(target, path),
+    }
+}
+
+/// Returns no attributes: Windows has none of the kind.
+pub fn read_xattrs(_path: &Path) -> io::Result<XattrSet> {
+    Ok(XattrSet::default())
+}
+
+/// Does nothing: Windows has no extended attributes of the kind.
+pub fn set_xattr(_path: &Path, _name: &[u8], _value: &[u8]) -> io::Result<()> {
+    Ok(())
+}
+
+/// Makes a file read-only when its owner may not write.
+pub fn set_mode(path: &Path, mode: u16) -> io::Result<()> {
+    let metadata = std::fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Ok(());
+    }
+    let mut permissions = metadata.permissions();
+    permissions.set_readonly(mode & 0o200 == 0);
+    std::fs::set_permissions(path, permissions)
+}
+
+/// Sets the modification time of a file or directory; that of a link stays.
+pub fn set_mtime(path: &Path, mtime: Timestamp) -> io::Result<()> {
+    use std::os::windows::fs::OpenOptionsExt;
+    const FILE_WRITE_ATTRIBUTES: u32 = 0x100;
+    const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
+    if std::fs::symlink_metadata(path)?.is_symlink() {
+        return Ok(());
+    }
+    let file = OpenOptions::new()
+        .access_mode(FILE_WRITE_ATTRIBUTES)
+        .custom_flags(FILE_FLAG_BACKUP_SEMANTICS)
+        .open(path)?;
+    let time = SystemTime::from(mtime);
+    file.set_times(FileTimes::new().set_modified(time).set_accessed(time))
+}
