@@ -21,9 +21,9 @@ impl ChunkId {
     /// # Errors
     /// `Corrupt` if `bytes` is not 32 bytes long.
     pub fn from_slice(bytes: &[u8]) -> Result<ChunkId> {
-        let array = bytes.try_into().map_err(|_| {
-            Error::corrupt(format!("a chunk id has {} bytes where 32 are expected", bytes.len()))
-        })?;
+        let array = bytes
+            .try_into()
+            .map_err(|_| Error::corrupt(format!("a chunk id has {} bytes where 32 are expected", bytes.len())))?;
         Ok(ChunkId(array))
     }
 }
@@ -63,9 +63,9 @@ impl PackId {
     /// # Errors
     /// `Corrupt` if `bytes` is not 16 bytes long.
     pub fn from_slice(bytes: &[u8]) -> Result<PackId> {
-        let array = bytes.try_into().map_err(|_| {
-            Error::corrupt(format!("a pack id has {} bytes where 16 are expected", bytes.len()))
-        })?;
+        let array = bytes
+            .try_into()
+            .map_err(|_| Error::corrupt(format!("a pack id has {} bytes where 16 are expected", bytes.len())))?;
         Ok(PackId(array))
     }
 

@@ -78,7 +78,9 @@ impl Catalogue {
         if readers.is_empty() {
             readers.push(connect(&self.path, false)?);
         }
-        readers[0].pragma_query_value(None, "data_version", |row| row.get(0)).map_err(|error| failure(&self.path, error))
+        readers[0]
+            .pragma_query_value(None, "data_version", |row| row.get(0))
+            .map_err(|error| failure(&self.path, error))
     }
 
     /// Moves what the write-ahead log holds into the database file and empties the log, as far as readers let it.
@@ -93,7 +95,8 @@ impl Catalogue {
     pub fn integrity_problems(&self) -> Result<Vec<String>> {
         self.read(|connection| {
             let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
-            let lines = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+            let lines =
+                statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
             Ok(lines.into_iter().filter(|line| line != "ok").collect())
         })
     }

@@ -108,8 +108,10 @@ impl Catalogue {
     /// Returns the sums over all packs and chunks; reads the whole chunk table.
     pub fn totals(&self) -> Result<Totals> {
         self.read(|connection| {
-            let (packs, pack_bytes) = connection
-                .query_row("SELECT count(*), coalesce(sum(bytes), 0) FROM pack", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let (packs, pack_bytes) =
+                connection.query_row("SELECT count(*), coalesce(sum(bytes), 0) FROM pack", [], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
             connection.query_row(
                 "SELECT count(*), coalesce(sum(plain >> 4), 0), coalesce(sum(stored), 0) FROM chunk",
                 [],

@@ -56,8 +56,7 @@ impl Catalogue {
     pub fn forget_seen(&self, folder: &[u8; 16], names: &[Vec<u8>]) -> Result<()> {
         self.write(|connection| {
             let forget = || -> rusqlite::Result<()> {
-                let mut statement =
-                    connection.prepare_cached("DELETE FROM seen WHERE folder = ?1 AND name = ?2")?;
+                let mut statement = connection.prepare_cached("DELETE FROM seen WHERE folder = ?1 AND name = ?2")?;
                 names.iter().try_for_each(|name| statement.execute(params![&folder[..], name]).map(|_| ()))
             };
             forget().map_err(|error| self.failure(error))

@@ -13,13 +13,20 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
-pub(super) use system::{create_private_dir, owner_only, punch_hole, space, sync_dir, write_all_at};
 pub use system::{
-    file_name_of, join_name, make_symlink, next_data, path_bytes, read_at, read_link, read_xattrs, set_mode, set_mtime,
-    set_xattr, stat_of, stat_of_file,
+    create_private_dir, file_name_of, join_name, make_symlink, next_data, open_to_read, path_bytes, read_at, read_link,
+    read_xattrs, set_mode, set_mtime, set_xattr, stat_of, stat_of_file,
 };
+pub(super) use system::{owner_only, punch_hole, space, sync_dir, write_all_at};
 
 use crate::manifest::Timestamp;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Path lengths from which on a path goes through an open folder: Linux takes 4,096 bytes a call, names have 255.
+const MAX_PATH_LEN: usize = 3072;
 
 /// What a host says of one entry without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,4 +67,43 @@ pub enum HostKind {
     Symlink,
     /// A fifo, socket or device: never stored.
     Special,
+}
+
+/// A path of any depth.
+///
+/// Systems limit the length of the path that one call takes, not the depth of trees. Where a path grows too long it goes
+/// on from an open handle of the folder, which stays open as long as any path below it is in use.
+#[derive(Debug, Clone)]
+pub struct LongPath {
+    path: PathBuf,
+    folder: Option<Arc<File>>,
+}
+
+impl LongPath {
+    /// Takes a path that the system accepts.
+    pub fn new(path: &Path) -> LongPath {
+        LongPath { path: path.into(), folder: None }
+    }
+
+    /// Returns the path to call the system with, while `self` lives.
+    pub fn as_path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the path of the folder `name` below this one.
+    pub fn child(&self, name: &OsStr) -> LongPath {
+        let path = self.path.join(name);
+        if path.as_os_str().len() < MAX_PATH_LEN {
+            return self.with_path(path);
+        }
+        match system::path_through_handle(&path) {
+            Some((path, folder)) => LongPath { path, folder: Some(Arc::new(folder)) },
+            None => self.with_path(path),
+        }
+    }
+
+    /// Returns `path`, which lies in this folder.
+    pub fn with_path(&self, path: PathBuf) -> LongPath {
+        LongPath { path, folder: self.folder.clone() }
+    }
 }

@@ -1,38 +1,30 @@
-//! Bytes in.
-use crate::catalogue::{Build, BuildInfo, Completeness, Milestone};
-use crate::disk::DiskFile;
+//! Bytes in: files and trees become chunks and manifests, and builds are published.
+//!
+//! [`ingest_file`] cuts and stores the bytes of one file. [`directory`] walks a folder of the host. [`publish`] makes a
+//! finished tree a build. Everything goes through [`crate::store::Store::put`].
+
+mod commit;
+pub mod directory;
+mod ignore_rules;
+mod pipeline;
+mod tree_builder;
+
+pub use commit::{Draft, publish};
+pub use pipeline::{ByteSource, Ingested, ingest_bytes, ingest_file};
+
 use crate::error::Result;
-use crate::manifest::{Attributes, Content, Directory};
-use crate::name::RefName;
-use crate::store::{Store, Ticket};
+use crate::id::ChunkId;
+use crate::manifest::XattrSet;
+use crate::store::{Class, Store, Ticket};
 
-/// Cuts, hashes and stores the bytes of one file that lies in a vault's spool (holes are kept); `Ticket` tells when it is durable.
-pub fn ingest_file(_store: &Store, _file: &dyn DiskFile, _len: u64) -> Result<(Content, Ticket)> { todo!() }
-
-/// A build that is about to be published.
-pub struct Draft {
-    /// Its id; made from its number when absent.
-    pub id: Option<RefName>,
-    /// root
-    pub root: Directory,
-    /// attributes of the root
-    pub attributes: Attributes,
-    /// See [`Build::single_file`].
-    pub single_file: Option<String>,
-    /// completeness
-    pub completeness: Completeness,
-    /// See [`Build::changed_while_read`].
-    pub changed_while_read: Vec<String>,
-    /// stored bytes
-    pub stored_bytes: u64,
-    /// info
-    pub info: BuildInfo,
-    /// Also mark the build as this milestone, in the same transaction.
-    pub milestone: Option<RefName>,
-}
-
-/// Flushes the store, writes the record to a pack of its own, and publishes build (and milestone) in one transaction.
+/// Stores a set of extended attributes; `None` for an empty one.
 ///
 /// # Errors
-/// `Exists` if the id (or the milestone's name) is taken.
-pub fn publish(_store: &Store, _draft: Draft) -> Result<(Build, Option<Milestone>)> { todo!() }
+/// Those of the store.
+pub fn ingest_xattrs(store: &Store, xattrs: &XattrSet) -> Result<(Option<ChunkId>, Ticket)> {
+    if xattrs.0.is_empty() {
+        return Ok((None, Ticket::default()));
+    }
+    let put = store.put(&xattrs.encode(), Class::Tree)?;
+    Ok((Some(put.id), put.ticket))
+}

@@ -167,12 +167,7 @@ impl ListBuilder {
         self.store(level, &items, put)
     }
 
-    fn store(
-        &mut self,
-        level: usize,
-        items: &[ListItem],
-        put: &mut dyn FnMut(&[u8]) -> Result<ChunkId>,
-    ) -> Result<()> {
+    fn store(&mut self, level: usize, items: &[ListItem], put: &mut dyn FnMut(&[u8]) -> Result<ChunkId>) -> Result<()> {
         let id = put(&encode(level as u8 + 1, items))?;
         let len = items.iter().map(|item| item.len).sum();
         self.push_at(level + 1, ListItem { len, id: Some(id) }, put)

@@ -177,7 +177,9 @@ mod tests {
 
     #[test]
     fn times_before_1970_keep_their_nanoseconds() {
-        for time in [UNIX_EPOCH - Duration::new(5, 300), UNIX_EPOCH - Duration::new(5, 0), UNIX_EPOCH + Duration::new(7, 9)] {
+        for time in
+            [UNIX_EPOCH - Duration::new(5, 300), UNIX_EPOCH - Duration::new(5, 0), UNIX_EPOCH + Duration::new(7, 9)]
+        {
             assert_eq!(SystemTime::from(Timestamp::from(time)), time);
         }
         assert_eq!(Timestamp::from(UNIX_EPOCH - Duration::from_nanos(1)), Timestamp { secs: -1, nanos: 999_999_999 });

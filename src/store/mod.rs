@@ -1,9 +1,32 @@
 //! Chunk in, id out; id in, chunk out.
-use crate::catalogue::Catalogue;
+//!
+//! [`Store::put`] takes plain bytes, finds out whether they are there already, encodes them and appends them to an open
+//! pack. [`Store::get`] finds a chunk, decodes it and checks it against its id before anyone sees it.
+
+mod pack;
+mod reader;
+mod writer;
+
+pub(crate) use writer::create_pack_folders;
+
+pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, read_entry, read_index};
+
+use crate::catalogue::{Catalogue, NewPack, Record};
+use crate::codec::Encoder;
 use crate::disk::Disk;
-use crate::error::Result;
-use crate::id::ChunkId;
+use crate::error::{Error, Result};
+use crate::id::{ChunkId, PackId};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use reader::PackReader;
+use std::cell::RefCell;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use writer::{OPEN_DIR, OPEN_LOCK, Writer};
+
+/// Bytes of decoded chunks kept in memory.
+const CACHE_BYTES: u64 = 64 << 20;
 
 /// Which packs a chunk goes to, so that listing a build reads few places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,9 +37,29 @@ pub enum Class {
     Tree,
 }
 
-/// When a chunk that was put survives a crash: after the pack that it is in is sealed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Ticket(pub Option<u64>);
+/// Tells when chunks that were put survive a crash: once the packs that they are in are sealed.
+///
+/// The default stands for chunks that are durable already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ticket(Option<(u64, u64)>);
+
+impl Ticket {
+    fn pack(number: u64) -> Ticket {
+        Ticket(Some((number, number)))
+    }
+
+    /// Returns the ticket of both.
+    pub fn join(self, other: Ticket) -> Ticket {
+        match (self.0, other.0) {
+            (Some((a, b)), Some((c, d))) => Ticket(Some((a.min(c), b.max(d)))),
+            (one, None) | (None, one) => Ticket(one),
+        }
+    }
+
+    fn packs(self) -> Option<RangeInclusive<u64>> {
+        self.0.map(|(first, last)| first..=last)
+    }
+}
 
 /// What became of a chunk that was put.
 #[derive(Debug, Clone, Copy)]
@@ -29,20 +72,189 @@ pub struct Put {
     pub stored_len: u64,
 }
 
-/// All chunks of a vault.
-pub struct Store {}
+/// All chunks of a vault, for all threads of a process.
+pub struct Store {
+    disk: Arc<dyn Disk>,
+    catalogue: Arc<Catalogue>,
+    reader: PackReader,
+    writer: Writer,
+    cache: Cache<ChunkId, Arc<[u8]>, ByLength>,
+}
+
+#[derive(Clone)]
+struct ByLength;
+
+impl Weighter<ChunkId, Arc<[u8]>> for ByLength {
+    fn weight(&self, _id: &ChunkId, plain: &Arc<[u8]>) -> u64 {
+        // An entry costs about as much again as a small chunk.
+        plain.len() as u64 + 128
+    }
+}
 
 impl Store {
-    /// disk
-    pub fn disk(&self) -> &Arc<dyn Disk> { todo!() }
-    /// catalogue
-    pub fn catalogue(&self) -> &Arc<Catalogue> { todo!() }
+    /// Uses the packs on `disk` that `catalogue` knows.
+    pub fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>) -> Store {
+        Store {
+            reader: PackReader::new(disk.clone(), catalogue.clone()),
+            writer: Writer::new(disk.clone(), catalogue.clone()),
+            cache: Cache::with_weighter(4096, CACHE_BYTES, ByLength),
+            disk,
+            catalogue,
+        }
+    }
+
+    /// Returns the vault's files.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// Returns the vault's catalogue.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
     /// Returns the chunk's plain bytes, checked against `id`; also of chunks that are not sealed yet.
-    pub fn get(&self, _id: ChunkId) -> Result<Arc<[u8]>> { todo!() }
+    ///
+    /// Serves from the cache when it can. Threads that ask for the same chunk at once decode it once.
+    ///
+    /// # Errors
+    /// `Corrupt` if the catalogue has no such chunk, or the stored bytes do not decode to it.
+    pub fn get(&self, id: ChunkId) -> Result<Arc<[u8]>> {
+        self.cache.get_or_insert_with(&id, || self.get_uncached(id).map(Arc::from))
+    }
+
+    /// Returns the chunk's plain bytes like [`Store::get`], past the cache: for readers that come only once.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn get_uncached(&self, id: ChunkId) -> Result<Vec<u8>> {
+        if let Some(pending) = self.writer.pending(id) {
+            return self.writer.read_pending(&pending);
+        }
+        match self.catalogue.chunk(id)? {
+            Some(place) => self.reader.read(id, &place),
+            None => Err(Error::corrupt(format!("chunk {id} is in no pack that the catalogue knows"))
+                .with_hint("run `gamevault repair`; if it stays missing, `gamevault verify` names the files")),
+        }
+    }
+
+    /// Tells whether the chunk is stored, durable or not.
+    ///
+    /// # Errors
+    /// Those of the catalogue.
+    pub fn contains(&self, id: ChunkId) -> Result<bool> {
+        Ok(self.writer.pending(id).is_some() || self.catalogue.chunk(id)?.is_some())
+    }
+
     /// Stores a chunk unless it is there.
-    pub fn put(&self, _plain: &[u8], _class: Class) -> Result<Put> { todo!() }
-    /// Tells whether all that the ticket stands for is sealed and registered; an error when it was lost.
-    pub fn is_durable(&self, _ticket: Ticket) -> Result<bool> { todo!() }
-    /// Seals all open packs: everything put before is durable after.
-    pub fn flush(&self) -> Result<()> { todo!() }
+    ///
+    /// # Errors
+    /// `NoSpace` or `Io` from the disk: then the chunks of the open pack are lost, and their tickets say so.
+    pub fn put(&self, plain: &[u8], class: Class) -> Result<Put> {
+        let id = ChunkId::of(plain);
+        // In this order: a chunk that is sealed between the two looks is found by the second.
+        if let Some(pending) = self.writer.pending(id) {
+            return Ok(Put { id, ticket: Ticket::pack(pending.ticket), stored_len: 0 });
+        }
+        if self.catalogue.chunk(id)?.is_some() {
+            return Ok(Put { id, ticket: Ticket::default(), stored_len: 0 });
+        }
+        thread_local! {
+            static ENCODER: RefCell<Encoder> = RefCell::default();
+        }
+        ENCODER.with(|encoder| {
+            let mut encoder = encoder.borrow_mut();
+            let (encoding, stored) = encoder.encode(plain);
+            let (ticket, stored_len) = self.writer.append(id, encoding, stored, plain.len(), class)?;
+            Ok(Put { id, ticket, stored_len })
+        })
+    }
+
+    /// Tells whether all that the ticket stands for is sealed and registered.
+    ///
+    /// # Errors
+    /// `Io` if one of its packs could not be written.
+    pub fn is_durable(&self, ticket: Ticket) -> Result<bool> {
+        self.writer.is_durable(ticket)
+    }
+
+    /// Seals all open packs: everything put before is durable after, or its ticket says that it is lost.
+    ///
+    /// # Errors
+    /// `NoSpace` or `Io` if a pack could not be sealed.
+    pub fn flush(&self) -> Result<()> {
+        self.writer.flush()
+    }
+
+    /// Writes `records` to a sealed pack of their own, which the caller registers in the transaction that publishes.
+    ///
+    /// # Errors
+    /// `NoSpace` or `Io` from the disk.
+    pub fn write_records(&self, records: &[Record]) -> Result<NewPack> {
+        let (id, path, file) = writer::create_pack_file(&*self.disk)?;
+        let mut bytes = pack::header(id).to_vec();
+        let mut entries = Vec::new();
+        let mut encoder = Encoder::default();
+        for record in records {
+            let plain = serde_json::to_vec(record).expect("records have string keys and finite numbers");
+            let (encoding, stored) = encoder.encode(&plain);
+            let entry = PackEntry {
+                kind: EntryKind::Record,
+                encoding,
+                offset: (bytes.len() + pack::ENTRY_HEADER_LEN) as u32,
+                stored_len: stored.len() as u32,
+                plain_len: plain.len() as u32,
+                id: ChunkId::of(&plain),
+            };
+            bytes.extend(pack::entry_header(&entry));
+            bytes.extend_from_slice(stored);
+            entries.push(entry);
+        }
+        file.write_all_at(&bytes, 0)?;
+        let len = writer::seal_file(&*self.disk, &*file, &path, id, &entries, bytes.len() as u64)?;
+        Ok(writer::new_pack(id, len, &entries))
+    }
+
+    /// Returns the names and paths of all sealed packs on the disk, known to the catalogue or not, with their lengths.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn packs_on_disk(disk: &dyn Disk) -> Result<Vec<(PackId, PathBuf, u64)>> {
+        let mut packs = Vec::new();
+        for (folder, len) in disk.list(Path::new("packs"))? {
+            if len.is_some() || folder.len() != 2 {
+                continue;
+            }
+            let folder = Path::new("packs").join(folder);
+            for (name, len) in disk.list(&folder)? {
+                if let (Some(id), Some(len)) = (name.strip_suffix(".pack").and_then(PackId::parse), len) {
+                    packs.push((id, folder.join(name), len));
+                }
+            }
+        }
+        Ok(packs)
+    }
+
+    /// Removes what killed processes left among the open packs; returns how many files that were.
+    ///
+    /// A pack that another process is writing is locked and stays.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn clear_left_over(disk: &dyn Disk) -> Result<usize> {
+        let mut removed = 0;
+        let gate = disk.open_writable(Path::new(OPEN_LOCK))?;
+        if !gate.try_lock(true)? {
+            return Ok(0);
+        }
+        for (name, len) in disk.list(Path::new(OPEN_DIR))? {
+            let path = Path::new(OPEN_DIR).join(name);
+            // It may have been sealed or removed since it was listed.
+            let Ok(file) = disk.open_writable(&path) else { continue };
+            if len.is_some() && file.try_lock(true)? && disk.remove(&path).is_ok() {
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
 }

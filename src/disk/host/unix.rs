@@ -16,7 +16,8 @@ pub(in crate::disk) fn owner_only(options: &mut OpenOptions) {
     options.mode(0o600);
 }
 
-pub(in crate::disk) fn create_private_dir(path: &Path) -> io::Result<()> {
+/// Creates a folder that its owner alone may enter, and those above it.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
@@ -29,8 +30,7 @@ pub(in crate::disk) fn space(path: &Path) -> Result<Space> {
     let stat = nix::sys::statvfs::statvfs(path).map_err(|errno| Error::io("look at", path, errno.into()))?;
     // The casts are needed where these fields have 32 bits.
     #[allow(clippy::unnecessary_cast)]
-    let (unit, total, available) =
-        (stat.fragment_size() as u64, stat.blocks() as u64, stat.blocks_available() as u64);
+    let (unit, total, available) = (stat.fragment_size() as u64, stat.blocks() as u64, stat.blocks_available() as u64);
     Ok(Space { total: total * unit, available: available * unit })
 }
 
@@ -86,6 +86,21 @@ pub(in crate::disk) fn punch_hole(file: &File, offset: u64, len: u64) -> io::Res
         at += part;
     }
     Ok(())
+}
+
+/// Opens a file to read without following a link that took its place, and without waiting for a fifo's writer.
+pub fn open_to_read(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
+}
+
+/// Returns a short path to the folder `path`, valid while the returned handle is open.
+pub(super) fn path_through_handle(path: &Path) -> Option<(PathBuf, File)> {
+    use std::os::fd::AsRawFd;
+    if cfg!(not(target_os = "linux")) {
+        return None;
+    }
+    let folder = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(path).ok()?;
+    Some((PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())), folder))
 }
 
 /// Returns what the system says of `path` itself, links not followed.

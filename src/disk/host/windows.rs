@@ -16,7 +16,8 @@ pub(in crate::disk) fn owner_only(_options: &mut OpenOptions) {
     // A user's folders are private by their inherited ACL.
 }
 
-pub(in crate::disk) fn create_private_dir(path: &Path) -> io::Result<()> {
+/// Creates a folder, and those above it.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
 }
 
@@ -66,6 +67,16 @@ pub(in crate::disk) fn punch_hole(file: &File, offset: u64, len: u64) -> io::Res
         at += part;
     }
     Ok(())
+}
+
+/// Opens a file to read; others may go on writing, renaming and deleting it.
+pub fn open_to_read(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Returns nothing: the standard library takes long paths on Windows by itself.
+pub(super) fn path_through_handle(_path: &Path) -> Option<(PathBuf, File)> {
+    None
 }
 
 /// Returns what the system says of `path` itself, links not followed.
@@ -170,10 +181,8 @@ pub fn set_mtime(path: &Path, mtime: Timestamp) -> io::Result<()> {
     if std::fs::symlink_metadata(path)?.is_symlink() {
         return Ok(());
     }
-    let file = OpenOptions::new()
-        .access_mode(FILE_WRITE_ATTRIBUTES)
-        .custom_flags(FILE_FLAG_BACKUP_SEMANTICS)
-        .open(path)?;
+    let file =
+        OpenOptions::new().access_mode(FILE_WRITE_ATTRIBUTES).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)?;
     let time = SystemTime::from(mtime);
     file.set_times(FileTimes::new().set_modified(time).set_accessed(time))
 }

@@ -1,0 +1,124 @@
+//! The bytes of one file: which chunks and holes cover a range.
+
+use super::Reader;
+use crate::error::{Error, Result};
+use crate::id::ChunkId;
+use crate::manifest::{Content, ContentRoot, ListItem};
+
+/// One chunk or hole of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Where it starts in the file.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub len: u64,
+    /// The chunk; `None` for a hole.
+    pub id: Option<ChunkId>,
+}
+
+impl Extent {
+    /// Returns where it ends in the file.
+    pub fn end(&self) -> u64 {
+        self.offset + self.len
+    }
+}
+
+impl Reader {
+    /// Returns the chunk or hole that covers byte `offset` of a file; `None` past its end.
+    ///
+    /// # Errors
+    /// `Corrupt` if a list is damaged or does not fit its file.
+    pub fn extent_at(&self, content: &Content, offset: u64) -> Result<Option<Extent>> {
+        if offset >= content.size {
+            return Ok(None);
+        }
+        let (mut id, depth) = match content.root {
+            ContentRoot::Empty => return Err(Error::corrupt("a file has a size and no content")),
+            ContentRoot::Chunk(id) => return Ok(Some(Extent { offset: 0, len: content.size, id: Some(id) })),
+            ContentRoot::List { id, depth } => (id, depth),
+        };
+        let mut start = 0;
+        for level in (1..=depth).rev() {
+            let list = self.content_list(id)?;
+            let (index, item_start) = list
+                .find(offset - start)
+                .filter(|_| list.depth == level)
+                .ok_or_else(|| Error::corrupt(format!("content list {id} does not fit its file")))?;
+            start += item_start;
+            let ListItem { len, id: below } = list.items()[index];
+            match below {
+                Some(below) if level > 1 => id = below,
+                id => return Ok(Some(Extent { offset: start, len, id })),
+            }
+        }
+        Err(Error::corrupt(format!("content list {id} has no depth")))
+    }
+
+    /// Calls `visit` for the chunks and holes that cover `len` bytes at `offset`, in order.
+    ///
+    /// # Errors
+    /// Those of [`Reader::extent_at`] and of `visit`.
+    pub fn for_each_extent(
+        &self,
+        content: &Content,
+        offset: u64,
+        len: u64,
+        visit: &mut dyn FnMut(Extent) -> Result<()>,
+    ) -> Result<()> {
+        let end = offset.saturating_add(len).min(content.size);
+        let mut at = offset;
+        while at < end {
+            let extent = self.extent_at(content, at)?.expect("the offset is inside the file");
+            at = extent.end();
+            visit(extent)?;
+        }
+        Ok(())
+    }
+
+    /// Reads up to `buf.len()` bytes of a file at `offset`; returns how many: fewer only at the end of the file.
+    ///
+    /// Holes read as zeros.
+    ///
+    /// # Errors
+    /// `Corrupt` if a chunk on the way is damaged: then nothing of `buf` counts.
+    pub fn read_at(&self, content: &Content, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let len = (buf.len() as u64).min(content.size.saturating_sub(offset)) as usize;
+        self.for_each_extent(content, offset, len as u64, &mut |extent| {
+            let from = extent.offset.max(offset);
+            let to = extent.end().min(offset + len as u64);
+            let target = &mut buf[(from - offset) as usize..(to - offset) as usize];
+            match extent.id {
+                None => target.fill(0),
+                Some(id) => {
+                    let plain = self.store.get(id)?;
+                    if plain.len() as u64 != extent.len {
+                        return Err(Error::corrupt(format!("chunk {id} is not as long as its file says")));
+                    }
+                    let skip = (from - extent.offset) as usize;
+                    target.copy_from_slice(&plain[skip..skip + target.len()]);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(len)
+    }
+
+    /// Returns where the next data at or after `offset` starts and ends; `None` when only a hole, or nothing, follows.
+    ///
+    /// # Errors
+    /// As [`Reader::extent_at`].
+    pub fn next_data(&self, content: &Content, offset: u64) -> Result<Option<(u64, u64)>> {
+        let mut found: Option<(u64, u64)> = None;
+        let mut at = offset;
+        while let Some(extent) = self.extent_at(content, at)? {
+            match (extent.id, &mut found) {
+                (Some(_), None) => found = Some((at, extent.end())),
+                (Some(_), Some((_, end))) => *end = extent.end(),
+                (None, None) => {}
+                (None, Some(_)) => break,
+            }
+            at = extent.end();
+        }
+        Ok(found)
+    }
+}

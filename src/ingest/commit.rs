@@ -1,0 +1,99 @@
+//! A finished tree becomes a build: first its bytes are durable, then one transaction makes it visible.
+
+use crate::catalogue::{Build, BuildInfo, Completeness, Milestone, Publish, Record};
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::{Attributes, Directory, Timestamp};
+use crate::name::RefName;
+use crate::store::{Store, Ticket};
+
+/// A build that is about to be published.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Its id; made from its number when absent.
+    pub id: Option<RefName>,
+    /// The root directory of its manifest.
+    pub root: Directory,
+    /// Mode, time and xattrs of the root directory itself.
+    pub attributes: Attributes,
+    /// See [`Build::single_file`].
+    pub single_file: Option<String>,
+    /// How sure it is that nothing is missing.
+    pub completeness: Completeness,
+    /// See [`Build::changed_while_read`].
+    pub changed_while_read: Vec<String>,
+    /// Stands for all chunks of the tree.
+    pub ticket: Ticket,
+    /// Bytes that its new chunks took.
+    pub stored_bytes: u64,
+    /// What the user or the environment said of it.
+    pub info: BuildInfo,
+    /// Also mark the build as this milestone, in the same transaction.
+    pub milestone: Option<RefName>,
+}
+
+/// Makes everything the draft names durable, writes its record to a pack, and publishes build and milestone at once.
+///
+/// After an error nothing is published; a record that was written already lies in a pack that nobody knows.
+///
+/// # Errors
+/// `Exists` if the id or the milestone's name is taken; `NoSpace` or `Io` from the store.
+pub fn publish(store: &Store, draft: Draft) -> Result<(Build, Option<Milestone>)> {
+    store.flush()?;
+    assert!(store.is_durable(draft.ticket)?, "a flush makes every ticket given out before durable or lost");
+    store.catalogue().publish(|publish| {
+        let build = number_build(publish, &draft)?;
+        let milestone = draft.milestone.map(|name| new_milestone(publish, name, &build)).transpose()?;
+        let mut records = vec![Record::Build(build.clone())];
+        records.extend(milestone.clone().map(Record::Milestone));
+        publish.add_pack(&store.write_records(&records)?)?;
+        records.iter().try_for_each(|record| publish.add_record(record))?;
+        Ok((build, milestone))
+    })
+}
+
+fn number_build(publish: &Publish<'_>, draft: &Draft) -> Result<Build> {
+    let number = publish.next_build()?;
+    let id = match &draft.id {
+        Some(id) if publish.has_build_id(id)? => {
+            return Err(Error::new(ErrorKind::Exists, format!("a build with the id {id} exists already"))
+                .with_hint("choose another id, or leave it out to get the next number"));
+        }
+        Some(id) => id.clone(),
+        None => free_id(publish, number.0)?,
+    };
+    Ok(Build {
+        number,
+        id,
+        created: Timestamp::now(),
+        root: draft.root,
+        attributes: draft.attributes,
+        single_file: draft.single_file.clone(),
+        completeness: draft.completeness,
+        changed_while_read: draft.changed_while_read.clone(),
+        stored_bytes: draft.stored_bytes,
+        info: draft.info.clone(),
+    })
+}
+
+/// Returns the number as an id, or with a suffix when somebody gave that id to another build.
+fn free_id(publish: &Publish<'_>, number: u64) -> Result<RefName> {
+    let mut id = RefName::new(number.to_string())?;
+    let mut suffix = 2;
+    while publish.has_build_id(&id)? {
+        id = RefName::new(format!("{number}-{suffix}"))?;
+        suffix += 1;
+    }
+    Ok(id)
+}
+
+fn new_milestone(publish: &Publish<'_>, name: RefName, build: &Build) -> Result<Milestone> {
+    if let Some(taken) = publish.milestone(&name)? {
+        return Err(Error::new(
+            ErrorKind::Exists,
+            format!("the milestone {} marks build {} already", taken.name, taken.build),
+        )
+        .with_hint("choose another name, or move the milestone by `gamevault milestone set --move`"));
+    }
+    let serial = publish.next_milestone_serial()?;
+    Ok(Milestone { name, serial, build: build.number, created: build.created, message: None, tags: Vec::new() })
+}

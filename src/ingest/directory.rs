@@ -1,0 +1,548 @@
+//! A folder of the host becomes a manifest.
+//!
+//! One thread walks the folder in the order of names and decides what must be read; as many threads as there are cores
+//! read, and fill the directories ([`super::tree_builder`]). A file whose size, times and inode are those of the last
+//! snapshot is not read. What was read is remembered as soon as its chunks are durable, so that a snapshot which is
+//! stopped or killed goes on where it was.
+
+use super::ignore_rules::{IGNORE_FILE, IgnoreRules};
+use super::ingest_xattrs;
+use super::pipeline::{HostFile, Ingested, ingest_bytes};
+use super::tree_builder::{FinishedTree, Folder, TreeBuilder};
+use crate::catalogue::{SeenFile, folder_key};
+use crate::disk::host::{self, HostKind, LongPath, Stat, StatKey};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ChunkId;
+use crate::manifest::{Attributes, Content, Directory, Entry, EntryKind, Timestamp};
+use crate::name::FileName;
+use crate::progress::Progress;
+use crate::store::{Store, Ticket};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Files waiting to be read.
+const QUEUE_LEN: usize = 256;
+
+/// How often a file that changes while it is read is tried.
+const MAX_TRIES: u32 = 3;
+
+/// Files that were read are remembered about this often.
+const REMEMBER_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Warnings of one kind that are told one by one; the rest is counted.
+const MAX_WARNINGS: usize = 20;
+
+/// A file changed this shortly before it was read may change again within the same tick of its clock.
+const TICK: i64 = 20_000_000;
+
+/// The same for file systems that keep whole seconds only; FAT keeps every second one.
+const COARSE_TICK: i64 = 2_000_000_000;
+
+/// What is to be read, and how.
+pub struct Source<'a> {
+    /// The folder; absolute.
+    pub path: &'a Path,
+    /// Folders that are never entered: the vault itself and its mounts.
+    pub excluded: &'a [PathBuf],
+    /// Ignore patterns given by hand.
+    pub ignore: &'a [String],
+    /// Read every file, though it looks unchanged.
+    pub read_all: bool,
+}
+
+/// A folder in the store.
+#[derive(Debug)]
+pub struct IngestedTree {
+    /// The root directory.
+    pub root: Directory,
+    /// Mode, time and xattrs of the folder itself.
+    pub attributes: Attributes,
+    /// Stands for all chunks that are new.
+    pub ticket: Ticket,
+    /// Bytes that new chunks took.
+    pub stored_bytes: u64,
+    /// Files that were not read because nothing about them had changed.
+    pub files_unchanged: u64,
+    /// Bytes read.
+    pub bytes_read: u64,
+    /// Files that kept changing while they were read, or could not be read.
+    pub incomplete: Vec<String>,
+    /// Sentences for the user.
+    pub warnings: Vec<String>,
+}
+
+/// Stores the folder `source`.
+///
+/// # Errors
+/// `NotFound` or `NotDirectory` for the folder itself, `NoSpace` or `Io` from the store, `Interrupted` when `progress`
+/// says so. After each of them what was read stays in the store, and the next call goes on from there.
+pub fn ingest_directory(store: &Store, source: &Source<'_>, progress: &Progress) -> Result<IngestedTree> {
+    let tree = TreeBuilder::new(store);
+    let shared = Shared { store, tree: &tree, progress, notes: Mutex::default(), seen: SeenLog::default() };
+    let walked = std::thread::scope(|scope| {
+        let (jobs, queue) = bounded::<Job>(QUEUE_LEN);
+        let workers: Vec<_> = (0..worker_count())
+            .map(|_| {
+                let queue = queue.clone();
+                scope.spawn(|| shared.work(queue))
+            })
+            .collect();
+        drop(queue);
+        let mut walk = Walk { shared: &shared, source, jobs };
+        let walked = walk.root();
+        drop(walk);
+        let worked = workers.into_iter().map(|worker| worker.join().expect("workers do not panic")).collect();
+        // A worker's failure closes the queue; its error is the cause, the walk's the consequence.
+        let worked: Result<()> = worked;
+        worked.and(walked)
+    });
+    let flushed = store.flush();
+    shared.seen.remember(store, true)?;
+    walked?;
+    flushed?;
+    let Shared { notes, .. } = shared;
+    let (finished, ticket, stored_bytes) = tree.finish();
+    let FinishedTree { root, attributes } = finished.expect("a walk without error fills every folder");
+    let mut notes = notes.into_inner();
+    notes.count_the_rest();
+    Ok(IngestedTree {
+        root,
+        attributes,
+        ticket,
+        stored_bytes,
+        files_unchanged: notes.files_unchanged,
+        bytes_read: notes.bytes_read,
+        incomplete: notes.incomplete,
+        warnings: notes.warnings,
+    })
+}
+
+fn worker_count() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// One file to be read.
+struct Job {
+    path: Arc<LongPath>,
+    /// For messages and for the user.
+    shown: String,
+    name: FileName,
+    folder: Arc<Folder>,
+    slot: usize,
+    folder_key: [u8; 16],
+}
+
+struct Shared<'a> {
+    store: &'a Store,
+    tree: &'a TreeBuilder<'a>,
+    progress: &'a Progress,
+    notes: Mutex<Notes>,
+    seen: SeenLog,
+}
+
+#[derive(Default)]
+struct Notes {
+    files_unchanged: u64,
+    bytes_read: u64,
+    incomplete: Vec<String>,
+    warnings: Vec<String>,
+    /// Warnings by kind, to tell only the first of many.
+    counts: HashMap<&'static str, usize>,
+}
+
+impl Notes {
+    fn warn(&mut self, kind: &'static str, warning: String) {
+        let count = self.counts.entry(kind).or_default();
+        *count += 1;
+        if *count <= MAX_WARNINGS {
+            self.warnings.push(warning);
+        }
+    }
+
+    fn count_the_rest(&mut self) {
+        for (kind, &count) in self.counts.iter().filter(|&(_, &count)| count > MAX_WARNINGS) {
+            self.warnings.push(format!("{} more: {kind}", count - MAX_WARNINGS));
+        }
+    }
+}
+
+/// Files that were read, until their chunks are durable and the catalogue knows them.
+#[derive(Default)]
+struct SeenLog {
+    files: Mutex<(Vec<(Ticket, SeenFile)>, Option<Instant>)>,
+}
+
+impl SeenLog {
+    fn push(&self, store: &Store, ticket: Ticket, file: SeenFile) -> Result<()> {
+        let is_due = {
+            let (files, last) = &mut *self.files.lock();
+            files.push((ticket, file));
+            let last = last.get_or_insert_with(Instant::now);
+            let is_due = last.elapsed() >= REMEMBER_INTERVAL;
+            if is_due {
+                *last = Instant::now();
+            }
+            is_due
+        };
+        if is_due { self.remember(store, false) } else { Ok(()) }
+    }
+
+    /// Tells the catalogue of the files that are durable; at the end those whose chunks were lost are dropped.
+    fn remember(&self, store: &Store, at_end: bool) -> Result<()> {
+        let mut durable = Vec::new();
+        let mut waiting = Vec::new();
+        for (ticket, file) in std::mem::take(&mut self.files.lock().0) {
+            match store.is_durable(ticket) {
+                Ok(true) => durable.push(file),
+                Ok(false) if !at_end => waiting.push((ticket, file)),
+                _ => {}
+            }
+        }
+        self.files.lock().0.extend(waiting);
+        if durable.is_empty() {
+            return Ok(());
+        }
+        store.catalogue().register(&[], &durable)
+    }
+}
+
+impl Shared<'_> {
+    fn work(&self, queue: Receiver<Job>) -> Result<()> {
+        for job in queue {
+            self.progress.check()?;
+            let entry = self.read(&job)?;
+            self.progress.add_files(1);
+            self.tree.fill(job.folder, job.slot, entry)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a file until it stays the same meanwhile; one that never does is kept as it was read last, and named.
+    fn read(&self, job: &Job) -> Result<Option<Entry>> {
+        for try_number in 1.. {
+            let (ingested, before, after) = match self.read_once(job) {
+                Ok(read) => read,
+                Err(error) if is_about_the_source(&error) => {
+                    self.note_unreadable(&job.shown, &error);
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            };
+            let is_at_rest = before.key == after.key && ingested.content.size == after.key.size;
+            if !is_at_rest && try_number < MAX_TRIES {
+                continue;
+            }
+            self.tree.count(ingested.ticket, ingested.stored_bytes);
+            self.notes.lock().bytes_read += ingested.content.size;
+            if !is_at_rest {
+                self.note_changed(&job.shown);
+            } else if !is_racy(&before.key) {
+                let root = ingested.content.root;
+                let file = SeenFile { folder: job.folder_key, name: job.name.clone(), key: before.key, root };
+                self.seen.push(self.store, ingested.ticket, file)?;
+            }
+            let attributes = self.attributes(&job.path, &job.shown, &before)?;
+            let kind = EntryKind::File(ingested.content);
+            return Ok(Some(Entry { name: job.name.clone(), attributes, kind }));
+        }
+        unreachable!("the last try returns")
+    }
+
+    fn read_once(&self, job: &Job) -> Result<(Ingested, Stat, Stat)> {
+        let path = job.path.as_path();
+        let fail = |error| Error::io("read", &job.shown, error);
+        let file = host::open_to_read(path).map_err(fail)?;
+        let before = host::stat_of_file(&file).map_err(fail)?;
+        if before.kind != HostKind::File {
+            return Err(Error::new(ErrorKind::NotFound, format!("{} is no file any more", job.shown)));
+        }
+        let source = HostFile { file: &file, path: Path::new(&job.shown) };
+        let is_sparse = before.allocated < before.key.size;
+        let ingested = ingest_bytes(self.store, &source, before.key.size, is_sparse, self.progress)?;
+        let after = host::stat_of_file(&file).map_err(fail)?;
+        Ok((ingested, before, after))
+    }
+
+    fn attributes(&self, path: &LongPath, shown: &str, stat: &Stat) -> Result<Attributes> {
+        let xattrs = self.xattrs(path.as_path(), shown)?;
+        Ok(Attributes { mode: stat.mode, mtime: stat.mtime, xattrs })
+    }
+
+    fn xattrs(&self, path: &Path, shown: &str) -> Result<Option<ChunkId>> {
+        match host::read_xattrs(path) {
+            Ok(set) => {
+                let (id, ticket) = ingest_xattrs(self.store, &set)?;
+                self.tree.count(ticket, 0);
+                Ok(id)
+            }
+            Err(error) => {
+                self.notes
+                    .lock()
+                    .warn("xattrs that cannot be read", format!("{shown}: its xattrs are left out: {error}"));
+                Ok(None)
+            }
+        }
+    }
+
+    fn note_unreadable(&self, shown: &str, error: &Error) {
+        let mut notes = self.notes.lock();
+        notes.warn("files that cannot be read", format!("{shown} is left out: {error}"));
+        notes.incomplete.push(shown.to_owned());
+    }
+
+    fn note_changed(&self, shown: &str) {
+        let mut notes = self.notes.lock();
+        notes.warn("files that changed while they were read", format!("{shown} changed while it was read"));
+        notes.incomplete.push(shown.to_owned());
+    }
+}
+
+/// Tells errors of the one file from those that end the snapshot.
+fn is_about_the_source(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::NotDirectory | ErrorKind::IsDirectory => true,
+        ErrorKind::Io => error.message().starts_with("cannot read "),
+        _ => false,
+    }
+}
+
+fn is_racy(key: &StatKey) -> bool {
+    let now = Timestamp::now();
+    let now = now.secs.wrapping_mul(1_000_000_000).wrapping_add(now.nanos.into());
+    let has_fractions = key.mtime_ns % 1_000_000_000 != 0 || key.ctime_ns % 1_000_000_000 != 0;
+    let tick = if has_fractions { TICK } else { COARSE_TICK };
+    let newest = key.mtime_ns.max(key.ctime_ns);
+    newest > now.saturating_sub(tick) && newest <= now
+}
+
+struct Walk<'a> {
+    shared: &'a Shared<'a>,
+    source: &'a Source<'a>,
+    jobs: Sender<Job>,
+}
+
+/// A folder that the walk has still to enter.
+struct Visit {
+    path: Arc<LongPath>,
+    shown: String,
+    folder: Arc<Folder>,
+    rules: IgnoreRules,
+}
+
+impl Walk<'_> {
+    fn root(&mut self) -> Result<()> {
+        let path = self.source.path;
+        let stat = host::stat_of(path).map_err(|error| Error::io("read", path, error))?;
+        if stat.kind != HostKind::Directory {
+            return Err(Error::new(ErrorKind::NotDirectory, format!("{} is not a folder", path.display())));
+        }
+        let long = Arc::new(LongPath::new(path));
+        let attributes = self.shared.attributes(&long, "the folder", &stat)?;
+        let rules = IgnoreRules::new(path, self.source.ignore)?;
+        let root = Visit { path: long, shown: String::new(), folder: Folder::root(attributes), rules };
+        let mut open = vec![root];
+        while let Some(visit) = open.pop() {
+            let first = open.len();
+            self.enter(visit, &mut open)?;
+            // Folders are entered in the order of their names.
+            open[first..].reverse();
+        }
+        Ok(())
+    }
+
+    /// Lists one folder: adds what is known at once, sends files to the workers, appends subfolders to `open`.
+    fn enter(&mut self, visit: Visit, open: &mut Vec<Visit>) -> Result<()> {
+        self.shared.progress.check()?;
+        let names = match list_names(visit.path.as_path()) {
+            Ok(names) => names,
+            Err(error) if !visit.shown.is_empty() => {
+                self.shared.note_unreadable(&visit.shown, &Error::io("list", &visit.shown, error));
+                Vec::new()
+            }
+            Err(error) => return Err(Error::io("list", self.source.path, error)),
+        };
+        let mut rules = visit.rules.clone();
+        if names.iter().any(|(name, _)| name.as_bytes() == IGNORE_FILE.as_bytes()) {
+            rules = rules.with_file_of(visit.path.as_path(), &mut self.shared.notes.lock().warnings);
+        }
+        let key = folder_key(&host::path_bytes(&self.source.path.join(&visit.shown)));
+        let mut seen = match self.source.read_all {
+            true => HashMap::new(),
+            false => self.shared.store.catalogue().seen_in(&key)?,
+        };
+        for (name, os_name) in names {
+            let path = visit.path.as_path().join(&os_name);
+            let shown = match visit.shown.is_empty() {
+                true => name.to_string(),
+                false => format!("{}/{name}", visit.shown),
+            };
+            let was = seen.remove(name.as_bytes());
+            let stat = match host::stat_of(&path) {
+                Ok(stat) => stat,
+                Err(error) => {
+                    self.shared.note_unreadable(&shown, &Error::io("look at", &shown, error));
+                    continue;
+                }
+            };
+            if self.is_left_out(&rules, &path, &name, &stat) {
+                continue;
+            }
+            match stat.kind {
+                HostKind::File => self.file(&visit, path, shown, name, &stat, was, key)?,
+                HostKind::Directory => {
+                    let long = Arc::new(visit.path.child(&os_name));
+                    let attributes = self.shared.attributes(&long, &shown, &stat)?;
+                    let folder = Folder::below(&visit.folder, name, attributes);
+                    open.push(Visit { path: long, shown, folder, rules: rules.clone() });
+                }
+                HostKind::Symlink => self.symlink(&visit, &path, &shown, name, &stat)?,
+                HostKind::Special => {
+                    let warning = format!("{shown} is left out: it is a fifo, a socket or a device");
+                    self.shared.notes.lock().warn("fifos, sockets and devices", warning);
+                }
+            }
+        }
+        if !seen.is_empty() {
+            let gone: Vec<Vec<u8>> = seen.into_keys().collect();
+            self.shared.store.catalogue().forget_seen(&key, &gone)?;
+        }
+        self.shared.tree.close(visit.folder)
+    }
+
+    fn is_left_out(&self, rules: &IgnoreRules, path: &Path, name: &FileName, stat: &Stat) -> bool {
+        let is_dir = stat.kind == HostKind::Directory;
+        if is_dir && (name.as_bytes() == b".gamevault" || self.source.excluded.iter().any(|out| out == path)) {
+            return true;
+        }
+        rules.ignores(path, is_dir)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn file(
+        &self,
+        visit: &Visit,
+        path: PathBuf,
+        shown: String,
+        name: FileName,
+        stat: &Stat,
+        was: Option<(StatKey, Content)>,
+        folder_key: [u8; 16],
+    ) -> Result<()> {
+        self.shared.progress.add_total(1, stat.key.size);
+        if let Some((key, content)) = was
+            && key == stat.key
+        {
+            let attributes =
+                Attributes { mode: stat.mode, mtime: stat.mtime, xattrs: self.shared.xattrs(&path, &shown)? };
+            visit.folder.add(Entry { name, attributes, kind: EntryKind::File(content) });
+            self.shared.notes.lock().files_unchanged += 1;
+            self.shared.progress.add_files(1);
+            self.shared.progress.add_bytes(content.size);
+            return Ok(());
+        }
+        let slot = visit.folder.reserve();
+        let path = Arc::new(visit.path.with_path(path));
+        let job = Job { path, shown, name, folder: visit.folder.clone(), slot, folder_key };
+        // The queue is closed when a worker failed; that error is reported.
+        self.jobs.send(job).map_err(|_| Error::new(ErrorKind::Interrupted, "a worker stopped"))
+    }
+
+    fn symlink(&self, visit: &Visit, path: &Path, shown: &str, name: FileName, stat: &Stat) -> Result<()> {
+        let target = match host::read_link(path) {
+            Ok(target) => target,
+            Err(error) => {
+                self.shared.note_unreadable(shown, &Error::io("read the link", shown, error));
+                return Ok(());
+            }
+        };
+        if let Some(why) = why_suspicious(&target, shown, path) {
+            let target = crate::name::show(&target);
+            self.shared.notes.lock().warn("links that may not work elsewhere", format!("{shown} -> {target}: {why}"));
+        }
+        let attributes = Attributes { mode: stat.mode, mtime: stat.mtime, xattrs: None };
+        visit.folder.add(Entry { name, attributes, kind: EntryKind::Symlink(target.into()) });
+        Ok(())
+    }
+}
+
+/// Says why a link will not work where the build is mounted or restored; `None` for a sound one.
+fn why_suspicious(target: &[u8], shown: &str, path: &Path) -> Option<&'static str> {
+    if target.starts_with(b"/") {
+        return Some("the link is absolute");
+    }
+    let mut depth = shown.split('/').count() as i64 - 1;
+    for part in target.split(|&byte| byte == b'/') {
+        match part {
+            b".." => depth -= 1,
+            b"" | b"." => {}
+            _ => depth += 1,
+        }
+        if depth < 0 {
+            return Some("the link leaves the snapshot");
+        }
+    }
+    (!path.exists()).then_some("the link leads nowhere")
+}
+
+/// Returns the names in a folder in the order of manifests, each with the system's own form.
+fn list_names(path: &Path) -> std::io::Result<Vec<(FileName, OsString)>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let os_name = entry?.file_name();
+        if let Ok(name) = host::file_name_of(&os_name) {
+            names.push((name, os_name));
+        }
+    }
+    names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    Ok(names)
+}
+
+/// Stores one file of the host as a tree that holds it alone.
+///
+/// # Errors
+/// As [`ingest_directory`]; a file that cannot be read is an error here.
+pub fn ingest_single_file(store: &Store, path: &Path, progress: &Progress) -> Result<(IngestedTree, String)> {
+    let name = path.file_name().ok_or_else(|| Error::invalid(format!("{} names no file", path.display())))?;
+    let name = host::file_name_of(name)?;
+    let shown = name.to_string();
+    let tree = TreeBuilder::new(store);
+    let shared = Shared { store, tree: &tree, progress, notes: Mutex::default(), seen: SeenLog::default() };
+    let stat = host::stat_of(path).map_err(|error| Error::io("read", path, error))?;
+    progress.add_total(1, stat.key.size);
+    let folder = Folder::root(Attributes { mode: 0o755, mtime: stat.mtime, xattrs: None });
+    let job = Job {
+        path: Arc::new(LongPath::new(path)),
+        shown: shown.clone(),
+        name,
+        slot: folder.reserve(),
+        folder: folder.clone(),
+        folder_key: folder_key(&host::path_bytes(path.parent().unwrap_or(path))),
+    };
+    let entry = shared.read(&job)?;
+    let Some(entry) = entry else {
+        return Err(Error::new(ErrorKind::Incomplete, shared.notes.into_inner().warnings.join("; ")));
+    };
+    tree.fill(folder.clone(), job.slot, Some(entry))?;
+    tree.close(folder)?;
+    store.flush()?;
+    shared.seen.remember(store, true)?;
+    let notes = shared.notes.into_inner();
+    let (finished, ticket, stored_bytes) = tree.finish();
+    let FinishedTree { root, attributes } = finished.expect("the only file was filled in");
+    let ingested = IngestedTree {
+        root,
+        attributes,
+        ticket,
+        stored_bytes,
+        files_unchanged: 0,
+        bytes_read: notes.bytes_read,
+        incomplete: notes.incomplete,
+        warnings: notes.warnings,
+    };
+    Ok((ingested, shown))
+}

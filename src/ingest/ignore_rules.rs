@@ -1,0 +1,91 @@
+//! Which files of a folder stay out of a snapshot: `.gamevaultignore` files and patterns given by hand.
+//!
+//! The syntax is that of `.gitignore`, and so is the meaning: a file in a folder rules over all below it, the deepest
+//! one that says anything decides, and nothing below an ignored folder is looked at.
+
+use crate::error::{Error, Result};
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The file in which people write what stays out.
+pub const IGNORE_FILE: &str = ".gamevaultignore";
+
+/// The rules that hold in one folder, those of the folders above included.
+#[derive(Clone, Default)]
+pub(super) struct IgnoreRules {
+    /// The outermost first.
+    matchers: Vec<Arc<Gitignore>>,
+}
+
+impl IgnoreRules {
+    /// Makes the rules of `root` from patterns given by hand.
+    ///
+    /// # Errors
+    /// `Invalid` with the pattern that cannot be read.
+    pub(super) fn new(root: &Path, patterns: &[String]) -> Result<IgnoreRules> {
+        let mut builder = GitignoreBuilder::new(root);
+        for pattern in patterns {
+            builder.add_line(None, pattern).map_err(|error| Error::invalid(format!("ignore pattern: {error}")))?;
+        }
+        let matcher = builder.build().map_err(|error| Error::invalid(format!("ignore pattern: {error}")))?;
+        Ok(IgnoreRules { matchers: vec![Arc::new(matcher)] })
+    }
+
+    /// Returns the rules of `folder`, which has an ignore file; a line that cannot be read becomes a warning.
+    pub(super) fn with_file_of(&self, folder: &Path, warnings: &mut Vec<String>) -> IgnoreRules {
+        let mut builder = GitignoreBuilder::new(folder);
+        if let Some(error) = builder.add(folder.join(IGNORE_FILE)) {
+            warnings.push(format!("a line of {IGNORE_FILE} is left out: {error}"));
+        }
+        let mut rules = self.clone();
+        match builder.build() {
+            Ok(matcher) => rules.matchers.push(Arc::new(matcher)),
+            Err(error) => warnings.push(format!("{} is left out: {error}", folder.join(IGNORE_FILE).display())),
+        }
+        rules
+    }
+
+    /// Tells whether `path` stays out.
+    pub(super) fn ignores(&self, path: &Path, is_dir: bool) -> bool {
+        for matcher in self.matchers.iter().rev() {
+            match matcher.matched(path, is_dir) {
+                Match::Ignore(_) => return true,
+                Match::Whitelist(_) => return false,
+                Match::None => {}
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deepest_file_that_says_anything_decides() {
+        let dir = tempfile::tempdir().unwrap();
+        let sub = dir.path().join("sub");
+        std::fs::create_dir(&sub).unwrap();
+        std::fs::write(dir.path().join(IGNORE_FILE), "*.log\n/Library/\n# comment\n").unwrap();
+        std::fs::write(sub.join(IGNORE_FILE), "!keep.log\n").unwrap();
+        let mut warnings = Vec::new();
+        let top = IgnoreRules::new(dir.path(), &["*.tmp".into()]).unwrap().with_file_of(dir.path(), &mut warnings);
+        let below = top.with_file_of(&sub, &mut warnings);
+        assert!(top.ignores(&dir.path().join("a.log"), false));
+        assert!(top.ignores(&dir.path().join("a.tmp"), false));
+        assert!(top.ignores(&dir.path().join("Library"), true));
+        assert!(!top.ignores(&dir.path().join("Library"), false));
+        assert!(below.ignores(&sub.join("a.log"), false));
+        assert!(!below.ignores(&sub.join("keep.log"), false));
+        assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn a_bad_pattern_is_named() {
+        let error = IgnoreRules::new(Path::new("/"), &["a{".into()]).err().expect("an open brace is no pattern");
+        assert!(error.message().contains("a{"), "{error}");
+    }
+}

@@ -1,0 +1,256 @@
+//! One file in: cut at content-defined boundaries, hashed, stored, listed.
+//!
+//! A file is read in segments. The chunks of a large segment are hashed and encoded by all cores, those of a small one
+//! where they are; the memory in use is one segment a reading thread, whatever the size of the file.
+
+use crate::disk::{DiskFile, host};
+use crate::error::{Error, Result};
+use crate::manifest::{Content, ListBuilder, ListItem};
+use crate::progress::Progress;
+use crate::store::{Class, Put, Store, Ticket};
+use fastcdc::v2020::{FastCDC, Normalization};
+use rayon::prelude::*;
+use std::cell::RefCell;
+use std::fs::File;
+use std::path::Path;
+
+/// Lengths of chunks. Smaller ones find more repeats between builds, larger ones cost less index and decode faster.
+const MIN_CHUNK_LEN: usize = 8 << 10;
+const AVERAGE_CHUNK_LEN: usize = 32 << 10;
+const MAX_CHUNK_LEN: usize = 128 << 10;
+
+/// Bytes read and cut at once.
+const SEGMENT_LEN: usize = 4 << 20;
+
+/// Chunks from which on handing a segment to all cores pays.
+const PARALLEL_CHUNKS: usize = 8;
+
+/// Bytes that can be read at any place: a file of the host, or one of the spool.
+pub trait ByteSource: Sync {
+    /// Reads up to `buf.len()` bytes at `offset`; 0 at the end.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize>;
+
+    /// Returns where the next data at or after `offset` starts and ends; `None` when only a hole follows.
+    fn next_data(&self, offset: u64) -> Result<Option<(u64, u64)>>;
+}
+
+impl ByteSource for dyn DiskFile + '_ {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        DiskFile::read_at(self, buf, offset)
+    }
+
+    fn next_data(&self, offset: u64) -> Result<Option<(u64, u64)>> {
+        DiskFile::next_data(self, offset)
+    }
+}
+
+/// A file of the host, with its path for messages.
+pub struct HostFile<'a> {
+    /// The open file.
+    pub file: &'a File,
+    /// Where it was opened.
+    pub path: &'a Path,
+}
+
+impl ByteSource for HostFile<'_> {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        loop {
+            match host::read_at(self.file, buf, offset) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                result => return result.map_err(|error| Error::io("read", self.path, error)),
+            }
+        }
+    }
+
+    fn next_data(&self, offset: u64) -> Result<Option<(u64, u64)>> {
+        host::next_data(self.file, offset).map_err(|error| Error::io("read", self.path, error))
+    }
+}
+
+/// A file in the store.
+#[derive(Debug, Clone, Copy)]
+pub struct Ingested {
+    /// Its content.
+    pub content: Content,
+    /// When all of it is durable.
+    pub ticket: Ticket,
+    /// Bytes that its new chunks took.
+    pub stored_bytes: u64,
+}
+
+/// Stores the bytes of a spool file of `len` bytes; holes stay holes.
+///
+/// # Errors
+/// Those of the file and of the store.
+pub fn ingest_file(store: &Store, file: &dyn DiskFile, len: u64) -> Result<Ingested> {
+    ingest_bytes(store, file, len, true, &Progress::new())
+}
+
+/// Stores up to `len` bytes of `source`, fewer if it ends before; looks for holes if it `is_sparse`.
+///
+/// # Errors
+/// Those of the source and of the store; `Interrupted` when `progress` says so.
+pub fn ingest_bytes<S: ByteSource + ?Sized>(
+    store: &Store,
+    source: &S,
+    len: u64,
+    is_sparse: bool,
+    progress: &Progress,
+) -> Result<Ingested> {
+    thread_local! {
+        // Two segments' worth at most, reused from file to file: allocating it anew would cost a page fault a page.
+        static SEGMENT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    SEGMENT.with(|segment| {
+        let mut ingest = FileIngest {
+            store,
+            progress,
+            list: ListBuilder::new(),
+            ticket: Ticket::default(),
+            stored_bytes: 0,
+            segment: &mut segment.borrow_mut(),
+        };
+        let mut at = 0;
+        while at < len {
+            let (start, end) = match is_sparse {
+                false => (at, len),
+                true => source.next_data(at)?.map_or((len, len), |(start, end)| (start.min(len), end.min(len))),
+            };
+            ingest.hole(start - at)?;
+            let read = ingest.data(source, start, end)?;
+            at = start + read;
+            if read < end - start {
+                break;
+            }
+        }
+        ingest.finish()
+    })
+}
+
+struct FileIngest<'a> {
+    store: &'a Store,
+    progress: &'a Progress,
+    list: ListBuilder,
+    ticket: Ticket,
+    stored_bytes: u64,
+    segment: &'a mut Vec<u8>,
+}
+
+impl FileIngest<'_> {
+    fn hole(&mut self, len: u64) -> Result<()> {
+        self.push(ListItem { len, id: None })
+    }
+
+    /// Stores the bytes from `start` to `end`; returns how many there were.
+    fn data<S: ByteSource + ?Sized>(&mut self, source: &S, start: u64, end: u64) -> Result<u64> {
+        let mut at = start;
+        let mut filled = 0;
+        loop {
+            self.progress.check()?;
+            let want = (SEGMENT_LEN - filled.min(SEGMENT_LEN)).min((end - at) as usize);
+            if self.segment.len() < filled + want {
+                self.segment.resize(filled + want, 0);
+            }
+            let mut got = 0;
+            while got < want {
+                match source.read_at(&mut self.segment[filled + got..filled + want], at + got as u64)? {
+                    0 => break,
+                    len => got += len,
+                }
+            }
+            at += got as u64;
+            filled += got;
+            let is_last = got < want || at == end;
+            let ends = cut(&self.segment[..filled], is_last);
+            let used = ends.last().copied().unwrap_or(0);
+            self.put_all(&ends)?;
+            self.progress.add_bytes(used as u64);
+            self.segment.copy_within(used..filled, 0);
+            filled -= used;
+            if is_last {
+                return Ok(at - start);
+            }
+        }
+    }
+
+    fn put_all(&mut self, ends: &[usize]) -> Result<()> {
+        let (store, segment) = (self.store, &self.segment[..]);
+        let put = |index: usize| {
+            let start = index.checked_sub(1).map_or(0, |before| ends[before]);
+            store.put(&segment[start..ends[index]], Class::Data)
+        };
+        let puts: Vec<Put> = match ends.len() < PARALLEL_CHUNKS {
+            true => (0..ends.len()).map(put).collect::<Result<_>>()?,
+            false => (0..ends.len()).into_par_iter().map(put).collect::<Result<_>>()?,
+        };
+        let mut start = 0;
+        for (put, &end) in puts.iter().zip(ends) {
+            self.ticket = self.ticket.join(put.ticket);
+            self.stored_bytes += put.stored_len;
+            self.push(ListItem { len: (end - start) as u64, id: Some(put.id) })?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, item: ListItem) -> Result<()> {
+        let (store, ticket, stored) = (self.store, &mut self.ticket, &mut self.stored_bytes);
+        self.list.push(item, &mut |node| put_node(store, node, ticket, stored))
+    }
+
+    fn finish(self) -> Result<Ingested> {
+        let (mut ticket, mut stored_bytes) = (self.ticket, self.stored_bytes);
+        let content = self.list.finish(&mut |node| put_node(self.store, node, &mut ticket, &mut stored_bytes))?;
+        Ok(Ingested { content, ticket, stored_bytes })
+    }
+}
+
+/// Stores a node of a manifest and adds it to the sums.
+pub(super) fn put_node(
+    store: &Store,
+    node: &[u8],
+    ticket: &mut Ticket,
+    stored_bytes: &mut u64,
+) -> Result<crate::id::ChunkId> {
+    let put = store.put(node, Class::Tree)?;
+    *ticket = ticket.join(put.ticket);
+    *stored_bytes += put.stored_len;
+    Ok(put.id)
+}
+
+/// Returns where the chunks of `segment` end. What follows the last end waits for more bytes, unless it `is_last`.
+fn cut(segment: &[u8], is_last: bool) -> Vec<usize> {
+    let cutter = FastCDC::with_level(segment, MIN_CHUNK_LEN, AVERAGE_CHUNK_LEN, MAX_CHUNK_LEN, Normalization::Level2);
+    let mut ends: Vec<usize> = cutter.map(|chunk| chunk.offset + chunk.length).collect();
+    if !is_last {
+        // The last chunk ends where the segment does, not where its content says.
+        ends.pop();
+    }
+    ends
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_do_not_depend_on_segments() {
+        let mut state = 1u64;
+        let bytes: Vec<u8> = (0..3_000_000)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 57) as u8
+            })
+            .collect();
+        let whole = cut(&bytes, true);
+        let (mut parts, mut start) = (Vec::new(), 0);
+        while start < bytes.len() {
+            let end = (start + 700_000).min(bytes.len());
+            let ends = cut(&bytes[start..end], end == bytes.len());
+            parts.extend(ends.iter().map(|&at| start + at));
+            start += ends.last().expect("a segment has several chunks");
+        }
+        assert_eq!(parts, whole);
+        assert!(whole.windows(2).all(|pair| pair[1] - pair[0] <= MAX_CHUNK_LEN));
+    }
+}

@@ -1,0 +1,296 @@
+//! Packs that are being written: chunks go in, sealed and registered packs come out.
+//!
+//! A process has at most one open pack of each [`Class`]. All its writers share them, so that small sessions do not
+//! leave small packs. A chunk in an open pack is *pending*: it can be read and is not stored twice, but only sealing
+//! makes it durable, and a [`Ticket`] tells when that has happened.
+
+use super::pack::{self, EntryKind, PackEntry};
+use super::{Class, Ticket};
+use crate::catalogue::{Catalogue, NewChunk, NewPack};
+use crate::codec::Encoding;
+use crate::disk::{Disk, DiskFile};
+use crate::error::{Error, Result};
+use crate::id::{ChunkId, PackId};
+use parking_lot::{Condvar, Mutex};
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Length at which a pack is sealed: small enough that a crash loses little work, large enough for few files.
+const PACK_LEN: u64 = 64 << 20;
+
+/// Entries at which it is sealed, too: those of an open pack are kept in memory.
+const MAX_ENTRIES: usize = 1 << 16;
+
+/// Bytes collected before they are written to the open pack.
+const WRITE_LEN: usize = 1 << 20;
+
+/// The folder of open packs.
+pub(super) const OPEN_DIR: &str = "packs/open";
+
+/// Held shared while an open pack is created, exclusively while left over ones are cleared.
+pub(super) const OPEN_LOCK: &str = "packs/lock";
+
+pub(super) struct Writer {
+    disk: Arc<dyn Disk>,
+    catalogue: Arc<Catalogue>,
+    /// The open pack of each class.
+    open: [Mutex<Option<OpenPack>>; 2],
+    pending: Mutex<HashMap<ChunkId, Pending>>,
+    tickets: Mutex<Tickets>,
+    sealed: Condvar,
+}
+
+/// A chunk in an open pack.
+#[derive(Clone)]
+pub(super) struct Pending {
+    pub(super) entry: PackEntry,
+    pub(super) ticket: u64,
+    pub(super) file: Arc<dyn DiskFile>,
+    class: Class,
+}
+
+#[derive(Default)]
+struct Tickets {
+    last: u64,
+    unsealed: BTreeSet<u64>,
+    lost: BTreeSet<u64>,
+}
+
+struct OpenPack {
+    id: PackId,
+    ticket: u64,
+    file: Arc<dyn DiskFile>,
+    path: PathBuf,
+    entries: Vec<PackEntry>,
+    /// Bytes that are not in the file yet.
+    buffer: Vec<u8>,
+    /// Length of the file with the buffer.
+    len: u64,
+}
+
+impl OpenPack {
+    fn append(&mut self, mut entry: PackEntry, stored: &[u8]) -> Result<PackEntry> {
+        entry.offset = (self.len + pack::ENTRY_HEADER_LEN as u64) as u32;
+        self.buffer.extend(pack::entry_header(&entry));
+        self.buffer.extend_from_slice(stored);
+        self.len += (pack::ENTRY_HEADER_LEN + stored.len()) as u64;
+        self.entries.push(entry);
+        if self.buffer.len() >= WRITE_LEN {
+            self.write_buffer()?;
+        }
+        Ok(entry)
+    }
+
+    fn write_buffer(&mut self) -> Result<()> {
+        self.file.write_all_at(&self.buffer, self.len - self.buffer.len() as u64)?;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+impl Writer {
+    pub(super) fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>) -> Writer {
+        Writer {
+            disk,
+            catalogue,
+            open: [Mutex::default(), Mutex::default()],
+            pending: Mutex::default(),
+            tickets: Mutex::default(),
+            sealed: Condvar::new(),
+        }
+    }
+
+    pub(super) fn pending(&self, id: ChunkId) -> Option<Pending> {
+        self.pending.lock().get(&id).cloned()
+    }
+
+    /// Returns the plain bytes of a pending chunk.
+    pub(super) fn read_pending(&self, pending: &Pending) -> Result<Vec<u8>> {
+        if let Some(open) = self.open[pending.class as usize].lock().as_mut()
+            && open.ticket == pending.ticket
+        {
+            open.write_buffer()?;
+        }
+        pack::read_entry(&*pending.file, &pending.entry)
+    }
+
+    /// Appends a chunk to the open pack of its class; seals the pack when it is full.
+    pub(super) fn append(
+        &self,
+        id: ChunkId,
+        encoding: Encoding,
+        stored: &[u8],
+        plain_len: usize,
+        class: Class,
+    ) -> Result<(Ticket, u64)> {
+        let entry = PackEntry {
+            kind: EntryKind::Chunk,
+            encoding,
+            offset: 0,
+            stored_len: stored.len() as u32,
+            plain_len: plain_len as u32,
+            id,
+        };
+        let mut slot = self.open[class as usize].lock();
+        if let Some(pending) = self.pending(id) {
+            // Another thread stored the same chunk meanwhile.
+            return Ok((Ticket::pack(pending.ticket), 0));
+        }
+        if slot.is_none() {
+            *slot = Some(self.open_pack()?);
+        }
+        let open = slot.as_mut().expect("opened above");
+        let (ticket, file) = (open.ticket, open.file.clone());
+        match open.append(entry, stored) {
+            Ok(entry) => {
+                self.pending.lock().insert(id, Pending { entry, ticket, file, class });
+            }
+            Err(error) => {
+                // What the pack holds is lost with it: a write that failed once must not be followed by a seal.
+                let lost = slot.take().expect("opened above");
+                self.lose(&lost);
+                return Err(error);
+            }
+        }
+        if open.len >= PACK_LEN || open.entries.len() >= MAX_ENTRIES {
+            let full = slot.take().expect("opened above");
+            drop(slot);
+            self.seal(full)?;
+        }
+        Ok((Ticket::pack(ticket), stored.len() as u64))
+    }
+
+    fn open_pack(&self) -> Result<OpenPack> {
+        let (id, path, file) = create_pack_file(&*self.disk)?;
+        let mut tickets = self.tickets.lock();
+        tickets.last += 1;
+        let ticket = tickets.last;
+        tickets.unsealed.insert(ticket);
+        let buffer = pack::header(id).to_vec();
+        Ok(OpenPack { id, ticket, file, path, entries: Vec::new(), len: buffer.len() as u64, buffer })
+    }
+
+    fn seal(&self, mut open: OpenPack) -> Result<()> {
+        let result = (|| {
+            open.write_buffer()?;
+            let bytes = seal_file(&*self.disk, &*open.file, &open.path, open.id, &open.entries, open.len)?;
+            self.catalogue.register(&[new_pack(open.id, bytes, &open.entries)], &[])
+        })();
+        if let Err(error) = result {
+            self.lose(&open);
+            return Err(error);
+        }
+        // Registered first, forgotten here after: at every moment the chunk is found in one of the two.
+        self.forget_pending(&open);
+        self.tickets.lock().unsealed.remove(&open.ticket);
+        self.sealed.notify_all();
+        Ok(())
+    }
+
+    fn lose(&self, open: &OpenPack) {
+        tracing::error!(pack = %open.id, chunks = open.entries.len(), "a pack could not be written");
+        self.forget_pending(open);
+        // The file may be gone or the disk dead already; what is left over is cleared at the next open.
+        let _ = self.disk.remove(&open.path);
+        let mut tickets = self.tickets.lock();
+        tickets.unsealed.remove(&open.ticket);
+        tickets.lost.insert(open.ticket);
+        self.sealed.notify_all();
+    }
+
+    fn forget_pending(&self, open: &OpenPack) {
+        let mut pending = self.pending.lock();
+        for entry in &open.entries {
+            if pending.get(&entry.id).is_some_and(|pending| pending.ticket == open.ticket) {
+                pending.remove(&entry.id);
+            }
+        }
+    }
+
+    /// Seals the open packs, and waits for those that other threads are sealing.
+    pub(super) fn flush(&self) -> Result<()> {
+        let last = self.tickets.lock().last;
+        for slot in &self.open {
+            let open = slot.lock().take();
+            open.map_or(Ok(()), |open| self.seal(open))?;
+        }
+        let mut tickets = self.tickets.lock();
+        while tickets.unsealed.range(..=last).next().is_some() {
+            self.sealed.wait(&mut tickets);
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_durable(&self, ticket: Ticket) -> Result<bool> {
+        let Some(range) = ticket.packs() else { return Ok(true) };
+        let tickets = self.tickets.lock();
+        if tickets.lost.range(range.clone()).next().is_some() {
+            return Err(Error::new(crate::error::ErrorKind::Io, "a pack could not be written, its chunks are lost")
+                .with_hint("copy the files again"));
+        }
+        Ok(tickets.unsealed.range(range).next().is_none())
+    }
+}
+
+/// Creates the file of a new pack among the open ones and locks it.
+pub(super) fn create_pack_file(disk: &dyn Disk) -> Result<(PackId, PathBuf, Arc<dyn DiskFile>)> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).map_err(|error| {
+        Error::new(crate::error::ErrorKind::Io, format!("the system gives no random numbers: {error}"))
+    })?;
+    let id = PackId(id);
+    let path = Path::new(OPEN_DIR).join(id.to_string());
+    // Between its creation and its lock the file looks left over: keep those who clear such files out meanwhile.
+    let gate = disk.open_writable(Path::new(OPEN_LOCK))?;
+    while !gate.try_lock(false)? {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let file = disk.create(&path)?;
+    file.try_lock(true)?;
+    Ok((id, path, file))
+}
+
+/// Makes the folders and files that packs need in a new vault.
+pub(crate) fn create_pack_folders(disk: &dyn Disk) -> Result<()> {
+    disk.create_dir(Path::new(OPEN_DIR))?;
+    disk.replace(Path::new(OPEN_LOCK), b"")
+}
+
+/// Writes footer and trailer, syncs, and moves the file to its place; returns its length.
+pub(super) fn seal_file(
+    disk: &dyn Disk,
+    file: &dyn DiskFile,
+    path: &Path,
+    id: PackId,
+    entries: &[PackEntry],
+    end: u64,
+) -> Result<u64> {
+    let footer = pack::footer(id, entries, end);
+    file.write_all_at(&footer, end)?;
+    file.sync()?;
+    let target = pack_path(id);
+    let folder = target.parent().expect("packs lie in folders");
+    disk.create_dir(folder)?;
+    disk.rename(path, &target)?;
+    // Sync the directory too: without it a crash can lose the rename that sealed the pack.
+    disk.sync_dir(folder)?;
+    Ok(end + footer.len() as u64)
+}
+
+/// Returns where a sealed pack lies in the vault.
+pub(super) fn pack_path(id: PackId) -> PathBuf {
+    let name = id.to_string();
+    Path::new("packs").join(&name[..2]).join(format!("{name}.pack"))
+}
+
+pub(super) fn new_pack(id: PackId, bytes: u64, entries: &[PackEntry]) -> NewPack {
+    let chunks = entries.iter().filter(|entry| entry.kind == EntryKind::Chunk).map(|entry| NewChunk {
+        id: entry.id,
+        offset: entry.offset,
+        stored_len: entry.stored_len,
+        plain_len: entry.plain_len,
+        encoding: entry.encoding as u8,
+    });
+    NewPack { id, bytes, chunks: chunks.collect() }
+}

@@ -1,0 +1,268 @@
+//! Whether everything that the vault promises is there.
+//!
+//! The structure is checked from both ends: every pack has a sound footer and the catalogue knows its chunks; every
+//! build's manifest can be read and every chunk that it names is known. With `read_data`, every stored byte is decoded
+//! and hashed. What is wrong is told with the builds and paths that it touches.
+
+use super::Vault;
+use crate::catalogue::Build;
+use crate::content::Extent;
+use crate::error::{Error, Result};
+use crate::id::{BuildNumber, ChunkId, PackId};
+use crate::manifest::{Entry, EntryKind};
+use crate::progress::Progress;
+use crate::store::{Store, check_entry_header, read_entry, read_index};
+use parking_lot::Mutex;
+use rayon::prelude::*;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+
+/// Paths that are named for one damaged chunk; more are counted.
+const MAX_PATHS: usize = 8;
+
+/// What is checked.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyOptions {
+    /// Only these builds and the chunks that they name; the whole vault when empty.
+    pub builds: Vec<BuildNumber>,
+    /// Read every byte, too.
+    pub read_data: bool,
+}
+
+/// What was checked, and what is wrong.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct VerifyReport {
+    /// Builds looked at.
+    pub builds: u64,
+    /// Files looked at; a folder that several builds share counts once.
+    pub files: u64,
+    /// Chunks looked at.
+    pub chunks: u64,
+    /// Packs looked at.
+    pub packs: u64,
+    /// Plain bytes that were decoded and hashed.
+    pub bytes_checked: u64,
+    /// One sentence each: what is wrong, where, and which builds and paths it touches. Empty when all is well.
+    pub problems: Vec<String>,
+}
+
+impl Vault {
+    /// Checks the structure of the vault, and with `read_data` every byte.
+    ///
+    /// # Errors
+    /// Only what keeps it from looking; damage that it finds stands in the report.
+    pub fn verify(&self, options: &VerifyOptions, progress: &Progress) -> Result<VerifyReport> {
+        let builds: Vec<Build> = match options.builds.as_slice() {
+            [] => self.builds()?,
+            numbers => self.builds()?.into_iter().filter(|build| numbers.contains(&build.number)).collect(),
+        };
+        let check = Check { vault: self, progress, report: Mutex::default(), damaged: Mutex::default() };
+        let whole_vault = options.builds.is_empty();
+        if whole_vault {
+            check.catalogue()?;
+            check.packs(options.read_data)?;
+        }
+        check.manifests(&builds, options.read_data && !whole_vault)?;
+        check.name_damaged(&builds)?;
+        let mut report = check.report.into_inner();
+        report.builds = builds.len() as u64;
+        Ok(report)
+    }
+}
+
+struct Check<'a> {
+    vault: &'a Vault,
+    progress: &'a Progress,
+    report: Mutex<VerifyReport>,
+    /// Chunks that cannot be read, each with the reason.
+    damaged: Mutex<HashMap<ChunkId, String>>,
+}
+
+impl Check<'_> {
+    fn problem(&self, problem: String) {
+        self.report.lock().problems.push(problem);
+    }
+
+    fn catalogue(&self) -> Result<()> {
+        for problem in self.vault.store().catalogue().integrity_problems()? {
+            self.problem(format!("catalogue: {problem}; `gamevault repair` rebuilds it"));
+        }
+        Ok(())
+    }
+
+    fn packs(&self, read_data: bool) -> Result<()> {
+        let known = self.vault.store().catalogue().packs()?;
+        let on_disk: HashMap<PackId, (PathBuf, u64)> =
+            Store::packs_on_disk(&*self.vault.disk)?.into_iter().map(|(id, path, len)| (id, (path, len))).collect();
+        self.progress.add_total(known.len() as u64, known.iter().map(|(.., len)| len).sum());
+        known.par_iter().try_for_each(|(_, id, len)| {
+            self.progress.check()?;
+            match on_disk.get(id) {
+                None => self.problem(format!("pack {id} is missing; put the file back if there is a copy of it")),
+                Some((_, actual)) if actual != len => {
+                    self.problem(format!("pack {id} has {actual} bytes where {len} were written"));
+                    self.pack(*id, &on_disk[id].0, *actual, read_data)?;
+                }
+                Some((path, _)) => self.pack(*id, path, *len, read_data)?,
+            }
+            self.progress.add_files(1);
+            Ok(())
+        })
+    }
+
+    fn pack(&self, id: PackId, path: &std::path::Path, len: u64, read_data: bool) -> Result<()> {
+        self.report.lock().packs += 1;
+        let file = self.vault.disk.open(path)?;
+        let index = match read_index(&*file, id) {
+            Ok(index) => index,
+            Err(error) => {
+                self.problem(error.to_string());
+                return Ok(());
+            }
+        };
+        if let Some(damage) = &index.damage {
+            self.problem(format!("{damage}; `gamevault repair` reads what is whole"));
+        }
+        if !read_data {
+            self.progress.add_bytes(len);
+            return Ok(());
+        }
+        for entry in &index.entries {
+            self.progress.check()?;
+            // A header is needed only to save what is in a pack without a footer, and no file is touched by its loss.
+            if let Err(error) = check_entry_header(&*file, entry) {
+                self.problem(format!("pack {id}: {error}"));
+            }
+            match read_entry(&*file, entry) {
+                Ok(plain) => self.report.lock().bytes_checked += plain.len() as u64,
+                Err(error) => {
+                    self.damaged.lock().insert(entry.id, format!("pack {id}: {error}"));
+                }
+            }
+            self.progress.add_bytes(entry.stored_len.into());
+        }
+        Ok(())
+    }
+
+    /// Walks the manifests; every folder and every content list is read once, however many builds share it.
+    fn manifests(&self, builds: &[Build], read_data: bool) -> Result<()> {
+        let mut visited = HashSet::new();
+        let mut checked = HashSet::new();
+        for build in builds {
+            let mut open = vec![(build.root.id, String::new())];
+            while let Some((id, path)) = open.pop() {
+                self.progress.check()?;
+                if !visited.insert(id) {
+                    continue;
+                }
+                let listed = self.vault.reader().for_each_entry(id, &mut |entry| {
+                    let path = format!("{path}{}", entry.name);
+                    if let EntryKind::Directory(below) = &entry.kind {
+                        open.push((below.id, format!("{path}/")));
+                    }
+                    self.entry(build, entry, &path, read_data, &mut checked)
+                });
+                if let Err(error) = listed {
+                    let path = if path.is_empty() { "its root folder" } else { &path };
+                    self.problem(format!("build {}: {path} cannot be listed: {error}", build.id));
+                }
+            }
+        }
+        self.report.lock().chunks = match self.vault.store().catalogue().totals() {
+            Ok(totals) => totals.chunks,
+            Err(_) => checked.len() as u64,
+        };
+        Ok(())
+    }
+
+    fn entry(
+        &self,
+        build: &Build,
+        entry: &Entry,
+        path: &str,
+        read_data: bool,
+        checked: &mut HashSet<ChunkId>,
+    ) -> Result<()> {
+        if let Some(xattrs) = entry.attributes.xattrs
+            && let Err(error) = self.vault.reader().xattrs(xattrs)
+        {
+            self.problem(format!("build {}: the xattrs of {path} cannot be read: {error}", build.id));
+        }
+        let EntryKind::File(content) = &entry.kind else { return Ok(()) };
+        self.report.lock().files += 1;
+        let mut wanted = Vec::new();
+        let listed = self.vault.reader().for_each_extent(content, 0, content.size, &mut |extent: Extent| {
+            wanted.extend(extent.id.filter(|id| checked.insert(*id)));
+            Ok(())
+        });
+        if let Err(error) = listed {
+            self.problem(format!("build {}: the content of {path} cannot be listed: {error}", build.id));
+            return Ok(());
+        }
+        for (id, place) in wanted.iter().zip(self.vault.store().catalogue().chunks(&wanted)?) {
+            let problem = match place {
+                None => Some(Error::corrupt(format!("chunk {id} is in no pack that the catalogue knows"))),
+                Some(_) if read_data => match self.vault.store().get_uncached(*id) {
+                    Ok(plain) => {
+                        self.report.lock().bytes_checked += plain.len() as u64;
+                        None
+                    }
+                    Err(error) => Some(error),
+                },
+                Some(_) => None,
+            };
+            if let Some(problem) = problem {
+                self.damaged.lock().insert(*id, problem.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells for each damaged chunk which files of which builds need it.
+    fn name_damaged(&self, builds: &[Build]) -> Result<()> {
+        let damaged = std::mem::take(&mut *self.damaged.lock());
+        if damaged.is_empty() {
+            return Ok(());
+        }
+        let mut touched: HashMap<ChunkId, (BTreeSet<String>, usize)> = HashMap::new();
+        for build in builds {
+            let mut open = vec![(build.root.id, String::new())];
+            while let Some((id, folder)) = open.pop() {
+                self.progress.check()?;
+                // What cannot be listed was told already.
+                let _ = self.vault.reader().for_each_entry(id, &mut |entry| {
+                    let path = format!("{folder}{}", entry.name);
+                    match &entry.kind {
+                        EntryKind::Directory(below) => open.push((below.id, format!("{path}/"))),
+                        EntryKind::Symlink(_) => {}
+                        EntryKind::File(content) => {
+                            let _ = self.vault.reader().for_each_extent(content, 0, content.size, &mut |extent| {
+                                if let Some(id) = extent.id.filter(|id| damaged.contains_key(id)) {
+                                    let (paths, more) = touched.entry(id).or_default();
+                                    match paths.len() < MAX_PATHS {
+                                        true => drop(paths.insert(format!("{}:{path}", build.id))),
+                                        false => *more += 1,
+                                    }
+                                }
+                                Ok(())
+                            });
+                        }
+                    }
+                    Ok(())
+                });
+            }
+        }
+        for (id, why) in damaged {
+            let touches = match touched.remove(&id) {
+                None => "no file of the builds looked at needs it".to_owned(),
+                Some((paths, more)) => {
+                    let paths: Vec<String> = paths.into_iter().collect();
+                    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                    format!("it is part of {}{more}", paths.join(", "))
+                }
+            };
+            self.problem(format!("{why}; {touches}"));
+        }
+        Ok(())
+    }
+}
