@@ -147,7 +147,7 @@ pub struct Milestone {
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum Record {
     /// A build was published.
-    Build(Build),
+    Build(Box<Build>),
     /// A milestone was set.
     Milestone(Milestone),
     /// A milestone was removed.

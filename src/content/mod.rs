@@ -40,7 +40,7 @@ impl Reader {
     /// # Errors
     /// `Corrupt` if the chunk is damaged or is no xattr set.
     pub fn xattrs(&self, id: ChunkId) -> Result<Arc<XattrSet>> {
-        XattrSet::decode(&*self.store.get(id)?).map(Arc::new)
+        XattrSet::decode(&self.store.get(id)?).map(Arc::new)
     }
 
     // Nodes are kept decoded here, so they go past the store's cache of plain bytes.

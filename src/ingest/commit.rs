@@ -43,7 +43,7 @@ pub fn publish(store: &Store, draft: Draft) -> Result<(Build, Option<Milestone>)
     store.catalogue().publish(|publish| {
         let build = number_build(publish, &draft)?;
         let milestone = draft.milestone.map(|name| new_milestone(publish, name, &build)).transpose()?;
-        let mut records = vec![Record::Build(build.clone())];
+        let mut records = vec![Record::Build(Box::new(build.clone()))];
         records.extend(milestone.clone().map(Record::Milestone));
         publish.add_pack(&store.write_records(&records)?)?;
         records.iter().try_for_each(|record| publish.add_record(record))?;

@@ -96,9 +96,8 @@ pub fn ingest_directory(store: &Store, source: &Source<'_>, progress: &Progress)
         let mut walk = Walk { shared: &shared, source, jobs };
         let walked = walk.root();
         drop(walk);
-        let worked = workers.into_iter().map(|worker| worker.join().expect("workers do not panic")).collect();
         // A worker's failure closes the queue; its error is the cause, the walk's the consequence.
-        let worked: Result<()> = worked;
+        let worked = workers.into_iter().try_for_each(|worker| worker.join().expect("workers do not panic"));
         worked.and(walked)
     });
     let flushed = store.flush();
@@ -174,18 +173,24 @@ impl Notes {
 /// Files that were read, until their chunks are durable and the catalogue knows them.
 #[derive(Default)]
 struct SeenLog {
-    files: Mutex<(Vec<(Ticket, SeenFile)>, Option<Instant>)>,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    files: Vec<(Ticket, SeenFile)>,
+    /// When the catalogue was told last.
+    told: Option<Instant>,
 }
 
 impl SeenLog {
     fn push(&self, store: &Store, ticket: Ticket, file: SeenFile) -> Result<()> {
         let is_due = {
-            let (files, last) = &mut *self.files.lock();
-            files.push((ticket, file));
-            let last = last.get_or_insert_with(Instant::now);
-            let is_due = last.elapsed() >= REMEMBER_INTERVAL;
+            let mut waiting = self.waiting.lock();
+            waiting.files.push((ticket, file));
+            let is_due = waiting.told.get_or_insert_with(Instant::now).elapsed() >= REMEMBER_INTERVAL;
             if is_due {
-                *last = Instant::now();
+                waiting.told = Some(Instant::now());
             }
             is_due
         };
@@ -196,14 +201,14 @@ impl SeenLog {
     fn remember(&self, store: &Store, at_end: bool) -> Result<()> {
         let mut durable = Vec::new();
         let mut waiting = Vec::new();
-        for (ticket, file) in std::mem::take(&mut self.files.lock().0) {
+        for (ticket, file) in std::mem::take(&mut self.waiting.lock().files) {
             match store.is_durable(ticket) {
                 Ok(true) => durable.push(file),
                 Ok(false) if !at_end => waiting.push((ticket, file)),
                 _ => {}
             }
         }
-        self.files.lock().0.extend(waiting);
+        self.waiting.lock().files.extend(waiting);
         if durable.is_empty() {
             return Ok(());
         }

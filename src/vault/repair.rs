@@ -132,7 +132,7 @@ fn publish_records(catalogue: &Catalogue, records: Vec<Record>, report: &mut Rep
         for build in place_builds(builds, &mut report.problems)? {
             numbers.insert(build.number);
             report.builds += 1;
-            publish.add_record(&Record::Build(build))?;
+            publish.add_record(&Record::Build(Box::new(build)))?;
         }
         for milestone in milestones {
             if !numbers.contains(&milestone.build) {
@@ -163,7 +163,7 @@ fn sort_records(records: Vec<Record>) -> (Vec<Build>, Vec<Milestone>, u64) {
     };
     for record in records {
         match record {
-            Record::Build(build) => builds.push(build),
+            Record::Build(build) => builds.push(*build),
             Record::Milestone(milestone) => note(&milestone.name.clone(), milestone.serial, Some(milestone)),
             Record::MilestoneRemoved { name, serial } => note(&name, serial, None),
         }

@@ -80,9 +80,8 @@ impl Vault {
             let mut finished_folders = Vec::new();
             let walked = restore.walk(&wanted, &dest, &jobs, &mut finished_folders);
             drop(jobs);
-            let worked: Result<()> =
-                workers.into_iter().map(|worker| worker.join().expect("workers do not panic")).collect();
             // A worker's failure closes the queue; its error is the cause, the walk's the consequence.
+            let worked = workers.into_iter().try_for_each(|worker| worker.join().expect("workers do not panic"));
             worked.and(walked)?;
             // Last, and the deepest first: writing into a folder changes its time, and may need its write bit.
             finished_folders.iter().rev().try_for_each(|(path, attributes)| restore.set_attributes(path, attributes))

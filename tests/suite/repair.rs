@@ -63,7 +63,7 @@ fn a_build_whose_record_was_written_but_not_published_is_kept_under_a_new_name()
     scene.snapshot("game");
     let mut stray = scene.vault.build("1").unwrap();
     stray.created.secs += 1;
-    scene.vault.store().write_records(&[gamevault::catalogue::Record::Build(stray)]).unwrap();
+    scene.vault.store().write_records(&[gamevault::catalogue::Record::Build(Box::new(stray))]).unwrap();
     let Scene { dir, vault } = scene;
     drop(vault);
     let report = Vault::repair(&dir.path().join("vault"), &Progress::new()).unwrap();
