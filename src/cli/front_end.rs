@@ -25,6 +25,7 @@ mod missing {
     const HINT: &str = "use `gamevault restore` and `gamevault snapshot`, which need no mount";
 
     /// How a vault is mounted.
+    #[expect(dead_code, reason = "the options are parsed everywhere, and nothing here reads them")]
     #[derive(Debug, Clone, Default)]
     pub struct MountOptions {
         /// See `gamevault mount --xattr`.
