@@ -1,0 +1,28 @@
+//! `gamevault commit`: makes a build of a session.
+
+use super::Outcome;
+use crate::cli::build_view::BuildView;
+use crate::cli::context::Context;
+use crate::cli::sessions::{self, Order};
+use crate::cli::text;
+use clap::Args;
+
+/// Make a build of what was copied into a session of a running mount.
+#[derive(Debug, Args)]
+pub struct Commit {
+    /// The session: its folder in `.snapshot`.
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Commit, context: &Context) -> Outcome {
+    let vault = context.open_vault()?;
+    let session = sessions::give(&vault, &arguments.name, Order::Commit)?;
+    let build = vault.build(sessions::id_of(&session.name))?;
+    let view = BuildView::new(&build, &vault.milestones()?);
+    Ok(context.answer(&view, || match context.quiet() {
+        true => format!("{}\n", view.id),
+        false => format!("build {}: {}, {}\n", view.id, text::count(view.files, "file"), text::size(view.bytes)),
+    }))
+}

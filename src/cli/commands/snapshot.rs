@@ -1,0 +1,184 @@
+//! `gamevault snapshot`: makes a build of a folder.
+
+use super::Outcome;
+use crate::cli::build_view::BuildView;
+use crate::cli::context::Context;
+use crate::cli::environment::{self, Surroundings};
+use crate::cli::exit::Exit;
+use crate::cli::locate;
+use crate::cli::output::{Answer, Failure};
+use crate::cli::text;
+use clap::Args;
+use gamevault::Vault;
+use gamevault::catalogue::BuildInfo;
+use gamevault::error::{Error, ErrorKind, Result};
+use gamevault::name::RefName;
+use gamevault::vault::{SnapshotOptions, SnapshotReport};
+use serde_json::json;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Make a build of a folder.
+///
+/// Unchanged files are not read again. An interrupted snapshot goes on where it stopped. What the environment says of
+/// version control and continuous integration is recorded with the build; options win over it.
+#[derive(Debug, Args)]
+pub struct Snapshot {
+    /// The folder.
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+
+    /// Id of the build. Default: $GAMEVAULT_BUILD_ID, else the build's number.
+    #[arg(long)]
+    id: Option<RefName>,
+
+    /// A name for people, such as a version.
+    #[arg(long)]
+    label: Option<String>,
+
+    /// The target platform.
+    #[arg(long)]
+    platform: Option<String>,
+
+    /// The build that this one was made from.
+    #[arg(long, value_name = "BUILD")]
+    base: Option<String>,
+
+    /// A sentence on what the build is.
+    #[arg(long, short, value_name = "TEXT")]
+    message: Option<String>,
+
+    /// A word to find it by; may be given again.
+    #[arg(long = "tag", value_name = "WORD")]
+    tags: Vec<String>,
+
+    /// Something else to remember; may be given again.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_meta)]
+    meta: Vec<(String, String)>,
+
+    /// Leave out what matches (gitignore syntax); may be given again.
+    #[arg(long, value_name = "PATTERN")]
+    ignore: Vec<String>,
+
+    /// Make no build when nothing differs from the latest one.
+    #[arg(long)]
+    skip_if_unchanged: bool,
+
+    /// Likewise, and end with exit code 10.
+    #[arg(long)]
+    fail_if_unchanged: bool,
+
+    /// Read every file, though its size and times are those of the last snapshot.
+    #[arg(long)]
+    read_all: bool,
+}
+
+fn parse_meta(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("it must be KEY=VALUE".to_owned()),
+    }
+}
+
+/// Runs the command.
+pub fn run(arguments: Snapshot, context: &Context) -> Outcome {
+    let vault = context.open_vault()?;
+    let source = locate::absolute(arguments.dir.clone());
+    let fail_if_unchanged = arguments.fail_if_unchanged;
+    let options = options(arguments, &source, &vault, context)?;
+    let report = context.work("snapshot", |progress| vault.snapshot(&source, &options, progress))?;
+    context.warn_all(&report.warnings);
+    tell_github(&report, context);
+    let answer = answer(&report, &vault, context)?;
+    Ok(match report.changed_while_read.len() {
+        0 if !report.created && fail_if_unchanged => answer.with_exit(Exit::Unchanged),
+        0 => answer,
+        count => answer.with_failure(incomplete(&report, count)),
+    })
+}
+
+fn options(arguments: Snapshot, source: &Path, vault: &Vault, context: &Context) -> Result<SnapshotOptions> {
+    let found = environment::describe(source, context.variables(), &vault.builds()?);
+    context.warn_all(&found.warnings);
+    let base = arguments.base.as_deref().map(|base| vault.build(base)).transpose()?;
+    let id = match (arguments.id, &found.id) {
+        (None, Some(id)) => Some(RefName::new(id.as_str()).map_err(|error| error.context("GAMEVAULT_BUILD_ID"))?),
+        (given, _) => given,
+    };
+    let Surroundings { mut meta, vcs, ci, .. } = found;
+    meta.extend(arguments.meta);
+    let info = BuildInfo {
+        label: arguments.label,
+        platform: arguments.platform,
+        message: arguments.message,
+        tags: arguments.tags,
+        meta,
+        base: base.map(|base| base.number),
+        vcs,
+        ci,
+        host: environment::host_name(context.variables()),
+        source: Some(source.display().to_string()),
+        tool: Some(format!("gamevault {}", env!("CARGO_PKG_VERSION"))),
+    };
+    let skip_if_unchanged = arguments.skip_if_unchanged || arguments.fail_if_unchanged;
+    Ok(SnapshotOptions { id, info, ignore: arguments.ignore, skip_if_unchanged, read_all: arguments.read_all })
+}
+
+fn answer(report: &SnapshotReport, vault: &Vault, context: &Context) -> Result<Answer> {
+    let view = BuildView::new(&report.build, &vault.milestones()?);
+    let data = json!({
+        "build": view, "created": report.created, "files": report.files, "files_unchanged": report.files_unchanged,
+        "bytes_read": report.bytes_read, "bytes_stored": report.bytes_stored,
+        "changed_while_read": report.changed_while_read,
+    });
+    Ok(context.answer(&data, || match context.quiet() {
+        true => format!("{}\n", view.id),
+        false => describe(report),
+    }))
+}
+
+fn describe(report: &SnapshotReport) -> String {
+    let id = &report.build.id;
+    if !report.created {
+        return format!("nothing changed since build {id}; no build was made\n");
+    }
+    let totals = &report.build.root.totals;
+    let content = format!("{}, {}", text::count(totals.files, "file"), text::size(totals.bytes));
+    let (read, stored) = (text::size(report.bytes_read), text::size(report.bytes_stored));
+    let unchanged = text::grouped(report.files_unchanged);
+    format!("build {id}: {content} ({unchanged} unchanged, {read} read, {stored} stored)\n")
+}
+
+fn incomplete(report: &SnapshotReport, count: usize) -> Failure {
+    let files = text::count(count as u64, "file");
+    let names = report.changed_while_read.join(", ");
+    let message = format!("build {} is incomplete: {files} changed while being read: {names}", report.build.id);
+    Failure::new(Exit::Incomplete, ErrorKind::Incomplete.code(), message)
+        .with_hint("take the snapshot again when nothing writes to the folder")
+}
+
+/// Gives the id to the later steps of a GitHub Actions job.
+fn tell_github(report: &SnapshotReport, context: &Context) {
+    let Some(path) = context.variable("GITHUB_OUTPUT").filter(|_| context.variable("GITHUB_ACTIONS").is_some()) else {
+        return;
+    };
+    let append = || {
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
+        writeln!(file, "build_id={}", report.build.id)
+    };
+    if let Err(error) = append() {
+        context.warn(Error::io("write build_id to $GITHUB_OUTPUT at", path, error).to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn meta_is_cut_at_the_first_equals_sign() {
+        assert_eq!(parse_meta("args=-a=1"), Ok(("args".into(), "-a=1".into())));
+        assert_eq!(parse_meta("empty="), Ok(("empty".into(), String::new())));
+        assert!(parse_meta("=x").is_err() && parse_meta("x").is_err());
+    }
+}

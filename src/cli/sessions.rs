@@ -1,0 +1,95 @@
+//! The sessions of running mounts, reached as anybody reaches them: through the mounted tree.
+
+use gamevault::Vault;
+use gamevault::error::{Error, Result};
+use serde::Serialize;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// Where a mount shows its sessions.
+const SESSIONS: &str = ".snapshot";
+
+/// The hidden folder of a session that holds its status and takes orders.
+const CONTROL: &str = ".gamevault";
+
+/// A session that somebody copies into.
+#[derive(Debug, Serialize)]
+pub struct Session {
+    /// Its name, with `@` and its base when it has one.
+    pub name: String,
+    /// Its folder in the mount.
+    pub path: PathBuf,
+    /// What the mount says of it.
+    pub status: Option<Value>,
+}
+
+/// What can be asked of a session.
+#[derive(Debug, Clone, Copy)]
+pub enum Order {
+    /// Make a build of it.
+    Commit,
+    /// Throw it away.
+    Abort,
+}
+
+impl Order {
+    fn file_name(self) -> &'static str {
+        match self {
+            Order::Commit => "commit",
+            Order::Abort => "abort",
+        }
+    }
+}
+
+/// Returns the sessions of all running mounts of `vault`.
+pub fn list(vault: &Vault) -> Result<Vec<Session>> {
+    let mut sessions: Vec<Session> = Vec::new();
+    for mount in vault.mounts()? {
+        // A mount that ends meanwhile has no sessions.
+        let Ok(entries) = std::fs::read_dir(mount.path.join(SESSIONS)) else { continue };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if sessions.iter().all(|known| known.name != name) {
+                sessions.push(Session { name, status: status_of(&entry.path()), path: entry.path() });
+            }
+        }
+    }
+    Ok(sessions)
+}
+
+/// Gives `order` to the session `name`, which may leave out the base.
+///
+/// # Errors
+/// `NotFound` when no mount is running or none has the session; what the mount answers to the order.
+pub fn give(vault: &Vault, name: &str, order: Order) -> Result<Session> {
+    let verb = order.file_name();
+    if vault.mounts()?.is_empty() {
+        let message = format!("cannot {verb} session {name}: no mount of {} is running", vault.dir().display());
+        return Err(Error::not_found(message).with_hint("start one with `gamevault mount`; open sessions wait for it"));
+    }
+    let sessions = list(vault)?;
+    let names: Vec<String> = sessions.iter().map(|session| session.name.clone()).collect();
+    let session = sessions.into_iter().find(|session| session.name == name || id_of(&session.name) == name);
+    let session = session.ok_or_else(|| no_session(verb, name, &names))?;
+    let control = session.path.join(CONTROL).join(verb);
+    std::fs::File::create(&control).map_err(|error| Error::io(verb, &session.path, error))?;
+    Ok(session)
+}
+
+/// Returns the id that a session's build will have: its name without the base.
+pub fn id_of(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(id, _base)| id)
+}
+
+fn status_of(session: &Path) -> Option<Value> {
+    let bytes = std::fs::read(session.join(CONTROL).join("status.json")).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+fn no_session(verb: &str, name: &str, names: &[String]) -> Error {
+    let hint = match names {
+        [] => "no session is open; start one by copying a folder into .snapshot of the mount".to_owned(),
+        names => format!("the open sessions are {}", names.join(", ")),
+    };
+    Error::not_found(format!("cannot {verb} session {name}: there is none of that name")).with_hint(hint)
+}
