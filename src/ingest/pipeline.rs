@@ -22,8 +22,9 @@ const MAX_CHUNK_LEN: usize = 128 << 10;
 /// Bytes read and cut at once.
 const SEGMENT_LEN: usize = 4 << 20;
 
-/// Chunks from which on handing a segment to all cores pays.
-const PARALLEL_CHUNKS: usize = 8;
+/// Chunks from which on handing a segment to all cores pays: below, files side by side keep the cores busy, and waking
+/// threads for a few chunks costs more than hashing them.
+const PARALLEL_CHUNKS: usize = 64;
 
 /// Bytes that can be read at any place: a file of the host, or one of the spool.
 pub trait ByteSource: Sync {
