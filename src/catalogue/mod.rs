@@ -149,7 +149,7 @@ fn connect(path: &Path, create: bool) -> Result<Connection> {
         // FULL: a published build must survive a power cut, and publishing is rare.
         connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
-             PRAGMA cache_size = -16384; PRAGMA mmap_size = 268435456;",
+             PRAGMA cache_size = -8192; PRAGMA mmap_size = 67108864;",
         )?;
         Ok(connection)
     };
