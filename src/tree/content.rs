@@ -61,8 +61,8 @@ pub(super) fn list(tree: &Tree, directory: NodeId, after: u64, looking: Looking,
                 tree.untold(attr.node, looking);
                 return Ok(());
             }
-            from = ordinal.saturating_add(1);
         }
+        from = listing.next();
     }
     Ok(())
 }
