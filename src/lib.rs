@@ -16,9 +16,11 @@ pub mod error;
 pub mod id;
 pub mod ingest;
 pub mod manifest;
+pub mod mount;
 pub mod name;
 pub mod progress;
 pub mod store;
+pub mod tree;
 pub mod vault;
 
 pub use error::{Error, ErrorKind, Result};

@@ -2,7 +2,11 @@
 
 mod compare;
 mod damage;
+#[cfg(target_os = "linux")]
+mod mount;
 mod repair;
 mod resume;
 mod snapshot;
+#[cfg(target_os = "linux")]
+mod stage;
 mod support;

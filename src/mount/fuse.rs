@@ -1,0 +1,549 @@
+//! The kernel's requests, each turned into a call on the tree.
+//!
+//! Replies are sent on the thread that took the request; `fuser` runs several. No request may end the loop: a panic in
+//! the tree becomes an I/O error.
+
+use super::errno::errno;
+use super::translate::{self, Owner, node, permissions};
+use crate::error::{Error, ErrorKind, Result};
+use crate::tree::{Access, Attr, AttrChange, Caching, Handle, Kind, Looking, NameAt, NodeId, Opened, Tree};
+use fuser::{
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo,
+    InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags,
+    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl,
+    ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+};
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+const BLOCK_LEN: u64 = 4096;
+/// `.` and `..` take the first two offsets of a listing; the tree's cookies follow.
+const DOT_ENTRIES: u64 = 2;
+const GENERATION: Generation = Generation(0);
+
+/// What is asked of the kernel, as far as it can.
+const WANTED: [InitFlags; 8] = [
+    InitFlags::FUSE_DO_READDIRPLUS,
+    InitFlags::FUSE_READDIRPLUS_AUTO,
+    InitFlags::FUSE_PARALLEL_DIROPS,
+    InitFlags::FUSE_CACHE_SYMLINKS,
+    // Without it the kernel asks for `security.capability` before every write.
+    InitFlags::FUSE_HANDLE_KILLPRIV_V2,
+    // Opening with O_TRUNC is one request instead of two.
+    InitFlags::FUSE_ATOMIC_O_TRUNC,
+    InitFlags::FUSE_ASYNC_DIO,
+    // Files are written past the page cache, and must still be mappable.
+    InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
+];
+
+/// What a request comes to: a value, or what the kernel is told instead.
+type Answer<T> = std::result::Result<T, Errno>;
+
+thread_local! {
+    static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A tree, as `fuser` sees it.
+pub(super) struct Fuse {
+    /// The tree.
+    pub(super) tree: Arc<Tree>,
+    /// Who owns every node.
+    pub(super) owner: Owner,
+    /// Whether extended attributes are shown.
+    pub(super) xattr: bool,
+}
+
+impl Fuse {
+    /// Runs `call` on the tree and logs how it failed.
+    fn call<T>(&self, op: &'static str, node: NodeId, call: impl FnOnce(&Tree) -> Result<T>) -> Answer<T> {
+        let _span = tracing::debug_span!("tree", op, node = node.0).entered();
+        let result = catch_unwind(AssertUnwindSafe(|| call(&self.tree)));
+        let result = result.unwrap_or_else(|_| Err(Error::new(ErrorKind::Io, "the request ended in a panic")));
+        result.map_err(|error| {
+            match error.kind() {
+                ErrorKind::Corrupt => tracing::error!(op, node = node.0, %error, "stored bytes are damaged"),
+                ErrorKind::Io | ErrorKind::NoSpace => tracing::warn!(op, node = node.0, %error, "request failed"),
+                _ => tracing::debug!(op, node = node.0, %error, "request refused"),
+            }
+            errno(error.kind())
+        })
+    }
+
+    fn reply_entry(&self, directory: NodeId, result: Answer<Attr>, reply: ReplyEntry) {
+        match result {
+            Ok(attr) => {
+                let names = self.tree.names_lifetime(directory).duration();
+                let attr_ttl = attr.lifetime.duration();
+                // A node that is made anew at each look must be looked up anew, too.
+                reply.entry_with_ttls(&attr_ttl, &names.min(attr_ttl), &self.owner.file_attr(&attr), GENERATION);
+            }
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn reply_attr(&self, result: Answer<Attr>, reply: ReplyAttr) {
+        match result {
+            Ok(attr) => reply.attr(&attr.lifetime.duration(), &self.owner.file_attr(&attr)),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    /// Replies that a name is not there, so that the kernel remembers it: of what games look up, 60 % is not there.
+    fn reply_missing(&self, directory: NodeId, reply: ReplyEntry) {
+        // A node number of 0 stands for nothing; the rest is not looked at.
+        let ttl = self.tree.names_lifetime(directory).duration();
+        reply.entry(&ttl, &self.owner.bare_attr(NodeId(0)), GENERATION);
+    }
+
+    fn parent_of(&self, directory: NodeId) -> NodeId {
+        self.tree.parent(directory).unwrap_or(NodeId::ROOT)
+    }
+}
+
+fn open_flags(opened: Opened, access: Access) -> FopenFlags {
+    match opened.caching {
+        Caching::Keep => FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH,
+        // What is only written need not pass through the page cache: a copy in takes half the time.
+        Caching::WhileOpen if !access.read => {
+            FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_PARALLEL_DIRECT_WRITES | FopenFlags::FOPEN_NOFLUSH
+        }
+        Caching::WhileOpen => FopenFlags::FOPEN_NOFLUSH,
+        Caching::Never => FopenFlags::FOPEN_DIRECT_IO,
+    }
+}
+
+fn at<'a>(directory: INodeNo, name: &'a OsStr) -> NameAt<'a> {
+    NameAt { directory: node(directory), name: name.as_bytes() }
+}
+
+fn reply_empty(result: Answer<()>, reply: ReplyEmpty) {
+    match result {
+        Ok(()) => reply.ok(),
+        Err(error) => reply.error(error),
+    }
+}
+
+fn reply_xattr(result: Answer<Vec<u8>>, size: u32, reply: ReplyXattr) {
+    match result {
+        Ok(bytes) if size == 0 => reply.size(bytes.len() as u32),
+        Ok(bytes) if bytes.len() > size as usize => reply.error(Errno::ERANGE),
+        Ok(bytes) => reply.data(&bytes),
+        Err(error) => reply.error(error),
+    }
+}
+
+impl Filesystem for Fuse {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
+        for flag in WANTED {
+            if let Err(missing) = config.add_capabilities(flag) {
+                tracing::debug!(?missing, "the kernel lacks a capability");
+            }
+        }
+        Ok(())
+    }
+
+    fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let directory = node(parent);
+        match self.call("lookup", directory, |tree| tree.lookup(directory, name.as_bytes())).transpose() {
+            Some(found) => self.reply_entry(directory, found, reply),
+            None => self.reply_missing(directory, reply),
+        }
+    }
+
+    fn forget(&self, _request: &Request, ino: INodeNo, count: u64) {
+        let forgotten = self.call("forget", node(ino), |tree| {
+            tree.forget(node(ino), count);
+            Ok(())
+        });
+        forgotten.ok();
+    }
+
+    fn getattr(&self, _request: &Request, ino: INodeNo, _handle: Option<FileHandle>, reply: ReplyAttr) {
+        self.reply_attr(self.call("getattr", node(ino), |tree| tree.attr(node(ino))), reply);
+    }
+
+    fn setattr(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        // Owners are not kept, and refusing them would fail `cp -a`.
+        _uid: Option<u32>,
+        _gid: Option<u32>,
+        size: Option<u64>,
+        _atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        _handle: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let change = AttrChange { mode: mode.map(permissions), mtime: mtime.map(translate::time_change), size };
+        self.reply_attr(self.call("setattr", node(ino), |tree| tree.set_attr(node(ino), &change)), reply);
+    }
+
+    fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
+        match self.call("readlink", node(ino), |tree| tree.read_link(node(ino))) {
+            Ok(target) => reply.data(&target),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn mknod(
+        &self,
+        _request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        _rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        if mode & libc::S_IFMT != libc::S_IFREG {
+            return reply.error(Errno::EPERM);
+        }
+        let made = self.call("mknod", node(parent), |tree| tree.make_file(at(parent, name), permissions(mode), None));
+        self.reply_entry(node(parent), made.map(|(attr, _)| attr), reply);
+    }
+
+    fn mkdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, mode: u32, _umask: u32, reply: ReplyEntry) {
+        let made = self.call("mkdir", node(parent), |tree| tree.make_directory(at(parent, name), permissions(mode)));
+        self.reply_entry(node(parent), made, reply);
+    }
+
+    fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        reply_empty(self.call("unlink", node(parent), |tree| tree.remove(at(parent, name), Kind::File)), reply);
+    }
+
+    fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        reply_empty(self.call("rmdir", node(parent), |tree| tree.remove(at(parent, name), Kind::Directory)), reply);
+    }
+
+    fn symlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
+        let target = target.as_os_str().as_bytes();
+        let made = self.call("symlink", node(parent), |tree| tree.make_symlink(at(parent, name), target));
+        self.reply_entry(node(parent), made, reply);
+    }
+
+    fn rename(
+        &self,
+        _request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        new_parent: INodeNo,
+        new_name: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let Some(mode) = translate::rename_mode(flags) else { return reply.error(Errno::EINVAL) };
+        let (from, to) = (at(parent, name), at(new_parent, new_name));
+        reply_empty(self.call("rename", node(parent), |tree| tree.rename(from, to, mode)), reply);
+    }
+
+    fn link(&self, _request: &Request, ino: INodeNo, new_parent: INodeNo, new_name: &OsStr, reply: ReplyEntry) {
+        let linked = self.call("link", node(ino), |tree| tree.link(node(ino), at(new_parent, new_name)));
+        self.reply_entry(node(new_parent), linked, reply);
+    }
+
+    fn open(&self, _request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let access = translate::access(flags);
+        match self.call("open", node(ino), |tree| tree.open(node(ino), access)) {
+            Ok(opened) => reply.opened(FileHandle(opened.handle.0), open_flags(opened, access)),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn create(
+        &self,
+        _request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let access = translate::access(OpenFlags(flags));
+        let (directory, mode) = (node(parent), permissions(mode));
+        match self.call("create", directory, |tree| tree.make_file(at(parent, name), mode, Some(access))) {
+            Ok((attr, opened)) => {
+                let ttl = attr.lifetime.duration().min(self.tree.names_lifetime(directory).duration());
+                let handle = FileHandle(opened.handle.0);
+                reply.created(&ttl, &self.owner.file_attr(&attr), GENERATION, handle, open_flags(opened, access));
+            }
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn read(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        size: u32,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let len = size as usize;
+            if buffer.len() < len {
+                buffer.resize(len, 0);
+            }
+            match self.call("read", node(ino), |tree| tree.read(node(ino), offset, &mut buffer[..len])) {
+                Ok(len) => reply.data(&buffer[..len]),
+                Err(error) => reply.error(error),
+            }
+        });
+    }
+
+    fn write(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        data: &[u8],
+        _write_flags: WriteFlags,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        match self.call("write", node(ino), |tree| tree.write(node(ino), offset, data)) {
+            Ok(()) => reply.written(data.len() as u32),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn flush(&self, _request: &Request, ino: INodeNo, handle: FileHandle, _owner: LockOwner, reply: ReplyEmpty) {
+        reply_empty(self.call("flush", node(ino), |tree| tree.flush(node(ino), Handle(handle.0))), reply);
+    }
+
+    fn release(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        _flags: OpenFlags,
+        _lock_owner: Option<LockOwner>,
+        _flush: bool,
+        reply: ReplyEmpty,
+    ) {
+        let closed = self.call("release", node(ino), |tree| {
+            tree.close(node(ino), Handle(handle.0));
+            Ok(())
+        });
+        reply_empty(closed, reply);
+    }
+
+    fn fsync(&self, _request: &Request, ino: INodeNo, _handle: FileHandle, _data_only: bool, reply: ReplyEmpty) {
+        reply_empty(self.call("fsync", node(ino), |tree| tree.sync(node(ino))), reply);
+    }
+
+    fn fsyncdir(&self, _request: &Request, ino: INodeNo, _handle: FileHandle, _data_only: bool, reply: ReplyEmpty) {
+        reply_empty(self.call("fsyncdir", node(ino), |tree| tree.sync(node(ino))), reply);
+    }
+
+    fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        let flags = match self.tree.never_changes(node(ino)) {
+            true => FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE,
+            false => FopenFlags::empty(),
+        };
+        reply.opened(FileHandle(0), flags);
+    }
+
+    fn readdir(&self, _request: &Request, ino: INodeNo, _handle: FileHandle, offset: u64, mut reply: ReplyDirectory) {
+        let directory = node(ino);
+        let listed = self.call("readdir", directory, |tree| {
+            if offset < 1 && reply.add(ino, 1, fuser::FileType::Directory, ".") {
+                return Ok(());
+            }
+            let parent = INodeNo(self.parent_of(directory).0);
+            if offset < DOT_ENTRIES && reply.add(parent, DOT_ENTRIES, fuser::FileType::Directory, "..") {
+                return Ok(());
+            }
+            tree.list(directory, offset.saturating_sub(DOT_ENTRIES), Looking::Uncounted, &mut |entry| {
+                let (number, name) = (INodeNo(entry.attr.node.0), OsStr::from_bytes(entry.name));
+                !reply.add(number, entry.cookie + DOT_ENTRIES, translate::file_type(entry.attr.kind), name)
+            })
+        });
+        match listed {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn readdirplus(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectoryPlus,
+    ) {
+        let directory = node(ino);
+        let names = self.tree.names_lifetime(directory).duration();
+        let listed = self.call("readdirplus", directory, |tree| {
+            for (index, name, number) in [(1, ".", directory), (DOT_ENTRIES, "..", self.parent_of(directory))] {
+                // The kernel takes neither attributes nor a lookup from these two.
+                let attr = self.owner.bare_attr(number);
+                if offset < index && reply.add(attr.ino, index, name, &Duration::ZERO, &attr, GENERATION) {
+                    return Ok(());
+                }
+            }
+            tree.list(directory, offset.saturating_sub(DOT_ENTRIES), Looking::Counted, &mut |entry| {
+                let attr = self.owner.file_attr(&entry.attr);
+                let ttl = entry.attr.lifetime.duration().min(names);
+                let name = OsStr::from_bytes(entry.name);
+                !reply.add(attr.ino, entry.cookie + DOT_ENTRIES, name, &ttl, &attr, GENERATION)
+            })
+        });
+        match listed {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn statfs(&self, _request: &Request, ino: INodeNo, reply: ReplyStatfs) {
+        match self.call("statfs", node(ino), Tree::space) {
+            Ok(space) => {
+                let free = space.available / BLOCK_LEN;
+                let (blocks, len) = (space.total / BLOCK_LEN, BLOCK_LEN as u32);
+                reply.statfs(blocks, free, free, 0, 0, len, crate::tree::MAX_NAME_LEN, len);
+            }
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn setxattr(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        value: &[u8],
+        _flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        let set = self.call("setxattr", node(ino), |tree| tree.set_xattr(node(ino), name.as_bytes(), value));
+        reply_empty(set, reply);
+    }
+
+    fn getxattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        if !self.xattr {
+            return reply.error(Errno::ENOSYS);
+        }
+        let value = self.call("getxattr", node(ino), |tree| tree.xattr(node(ino), name.as_bytes()));
+        reply_xattr(value, size, reply);
+    }
+
+    fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        if !self.xattr {
+            return reply.error(Errno::ENOSYS);
+        }
+        let names = self.call("listxattr", node(ino), |tree| tree.xattr_names(node(ino)));
+        let ended = |names: Vec<Vec<u8>>| names.iter().flat_map(|name| [&name[..], b"\0"].concat()).collect();
+        reply_xattr(names.map(ended), size, reply);
+    }
+
+    fn removexattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let removed = self.call("removexattr", node(ino), |tree| tree.remove_xattr(node(ino), name.as_bytes()));
+        reply_empty(removed, reply);
+    }
+
+    fn access(&self, _request: &Request, _ino: INodeNo, _mask: AccessFlags, reply: ReplyEmpty) {
+        // The kernel stops asking; one game asked 4,444 times in a run.
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn fallocate(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: u64,
+        length: u64,
+        mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        let Some(allocation) = translate::allocation(mode) else { return reply.error(Errno::EOPNOTSUPP) };
+        let done = self.call("fallocate", node(ino), |tree| tree.allocate(node(ino), allocation, offset, length));
+        reply_empty(done, reply);
+    }
+
+    fn lseek(
+        &self,
+        _request: &Request,
+        ino: INodeNo,
+        _handle: FileHandle,
+        offset: i64,
+        whence: i32,
+        reply: ReplyLseek,
+    ) {
+        let Ok(offset) = u64::try_from(offset) else { return reply.error(Errno::ENXIO) };
+        let wants_data = match whence {
+            libc::SEEK_DATA => true,
+            libc::SEEK_HOLE => false,
+            _ => return reply.error(Errno::EINVAL),
+        };
+        match self.call("lseek", node(ino), |tree| tree.seek(node(ino), offset, wants_data)) {
+            Ok(Some(found)) => reply.offset(found as i64),
+            Ok(None) => reply.error(Errno::ENXIO),
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn copy_file_range(
+        &self,
+        _request: &Request,
+        _ino_in: INodeNo,
+        _handle_in: FileHandle,
+        _offset_in: u64,
+        _ino_out: INodeNo,
+        _handle_out: FileHandle,
+        _offset_out: u64,
+        _len: u64,
+        _flags: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        // The kernel copies by reading and writing, and does not ask again.
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn ioctl(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _flags: IoctlFlags,
+        _command: u32,
+        _data: &[u8],
+        _out_size: u32,
+        reply: ReplyIoctl,
+    ) {
+        reply.error(Errno::ENOTTY);
+    }
+
+    fn poll(
+        &self,
+        _request: &Request,
+        _ino: INodeNo,
+        _handle: FileHandle,
+        _notifier: PollNotifier,
+        _events: PollEvents,
+        _flags: PollFlags,
+        reply: ReplyPoll,
+    ) {
+        // Files are always ready; the kernel knows that by itself once it hears this.
+        reply.error(Errno::ENOSYS);
+    }
+}

@@ -1,0 +1,66 @@
+//! Telling the kernel what it did not ask for: changes by other processes, and names that moved as a side effect.
+//!
+//! One thread does both: it passes the tree's events on, and a few times a second it lets the tree look for changes. The
+//! kernel holds locks of a directory while a handler runs in it, so an event is never passed on by the handler's thread.
+
+use crate::tree::{Event, Tree};
+use crossbeam_channel::{Receiver, Sender, select};
+use fuser::{INodeNo, Notifier};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often the catalogue is asked for changes: builds of other processes shall appear within a second.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The running thread; it ends when this is dropped.
+pub(super) struct Watcher {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watcher {
+    /// Starts the thread.
+    pub(super) fn start(tree: Arc<Tree>, notifier: Notifier, events: Receiver<Event>) -> std::io::Result<Watcher> {
+        let (stop, stopped) = crossbeam_channel::bounded(0);
+        let thread = std::thread::Builder::new().name("mount-watch".into()).spawn(move || {
+            loop {
+                select! {
+                    recv(stopped) -> _ => return,
+                    recv(events) -> event => match event {
+                        Ok(event) => notify(&notifier, &event),
+                        Err(_) => return,
+                    },
+                    default(POLL_INTERVAL) => {
+                        if let Err(error) = tree.poll_changes() {
+                            tracing::warn!(%error, "cannot look for new builds");
+                        }
+                    }
+                }
+            }
+        })?;
+        Ok(Watcher { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+fn notify(notifier: &Notifier, event: &Event) {
+    let told = match event {
+        Event::Name { directory, name } => notifier.inval_entry(INodeNo(directory.0), OsStr::from_bytes(name)),
+        Event::Node(node) => notifier.inval_inode(INodeNo(node.0), 0, 0),
+    };
+    if let Err(error) = told {
+        // Not known to the kernel is the usual reason, and no harm.
+        tracing::debug!(%error, ?event, "the kernel did not take an event");
+    }
+}

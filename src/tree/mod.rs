@@ -1,0 +1,345 @@
+//! The virtual file tree that people see when a vault is mounted, free of any system's types.
+//!
+//! A front end asks by node: [`Tree::lookup`] turns a name into a node, which it may hold until it gives it back with
+//! [`Tree::forget`]; everything else names a node. Each top-level folder is a file here, content that several folders
+//! show is read by `content`, and what a node's number says is in `number`. Front ends translate [`ErrorKind`] and the
+//! types below; the tree knows neither `errno` nor NTSTATUS.
+//!
+//! All methods may be called from many threads at once.
+
+mod builds;
+mod change;
+mod content;
+mod hidden;
+mod milestones;
+mod number;
+mod resolve;
+mod root;
+mod table;
+mod types;
+mod view;
+
+pub use change::NameAt;
+pub use types::{
+    Access, Allocation, Attr, AttrChange, Caching, DirEntry, DirSink, Event, EventSink, Handle, Kind, Lifetime,
+    Looking, NodeId, Opened, RenameMode, TimeChange,
+};
+
+use crate::disk::Space;
+use crate::error::{Error, ErrorKind, Result};
+use crate::vault::Vault;
+use number::{HiddenItem, Place};
+use root::Folder;
+use std::sync::Arc;
+use table::{Node, NodeTable};
+use view::{CurrentView, View, ViewChanges};
+
+/// The most bytes of a name that the tree's front ends announce.
+pub const MAX_NAME_LEN: u32 = 255;
+
+/// The tree of one vault.
+pub struct Tree {
+    vault: Arc<Vault>,
+    nodes: NodeTable,
+    view: CurrentView,
+    folders: Vec<Box<dyn Folder>>,
+    events: EventSink,
+}
+
+impl Tree {
+    /// Makes the tree of `vault`; reads nothing yet.
+    pub fn new(vault: Arc<Vault>, events: EventSink) -> Tree {
+        Tree { vault, nodes: NodeTable::default(), view: CurrentView::default(), folders: root::folders(), events }
+    }
+
+    /// Returns what `name` stands for in `directory`, counted as one lookup of the node; `None` when there is no such name.
+    ///
+    /// # Errors
+    /// `NotFound` if the directory is gone, `NotDirectory` if it is none, `Corrupt` or `Io` from the vault.
+    pub fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<Attr>> {
+        match Place::of(directory) {
+            Place::Root => root::lookup(self, name),
+            Place::Folder(index) => self.folder(index)?.lookup(self, name),
+            Place::Content { slot, ordinal: 0 } if name == hidden::HIDDEN_NAME => {
+                Ok(Some(hidden::content_attr(self, slot, HiddenItem::Directory)?))
+            }
+            Place::Content { .. } => content::lookup(self, directory, name),
+            Place::Hidden(slot, HiddenItem::Directory) => hidden::content_lookup(self, slot, name),
+            _ => Err(not_a_directory()),
+        }
+    }
+
+    /// Returns how long an answer to [`Tree::lookup`] in `directory` holds, whether the name was there or not.
+    pub fn names_lifetime(&self, directory: NodeId) -> Lifetime {
+        match Place::of(directory) {
+            Place::Folder(_) => Lifetime::Short,
+            _ => Lifetime::Forever,
+        }
+    }
+
+    /// Gives back `count` lookups of `node`.
+    pub fn forget(&self, node: NodeId, count: u64) {
+        match Place::of(node) {
+            Place::File | Place::Content { .. } => self.nodes.forget(node, count),
+            _ => {}
+        }
+    }
+
+    /// Returns how many nodes of builds are held by the front end.
+    pub fn held_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Returns the attributes of a node.
+    ///
+    /// # Errors
+    /// `NotFound` if the node is gone or not held.
+    pub fn attr(&self, node: NodeId) -> Result<Attr> {
+        match Place::of(node) {
+            Place::Root => root::attr(self),
+            Place::Folder(index) => root::folder_attr(self, self.checked(index)?),
+            Place::File | Place::Content { .. } => content::attr(self, node),
+            Place::Link(_) => self.link_attr(node),
+            Place::Hidden(slot, item) => hidden::content_attr(self, slot, item),
+            _ => Err(nowhere(node)),
+        }
+    }
+
+    /// Returns the directory above `directory`; the root's is the root.
+    ///
+    /// # Errors
+    /// `NotFound` if the directory is gone, `NotDirectory` if it is none.
+    pub fn parent(&self, directory: NodeId) -> Result<NodeId> {
+        match Place::of(directory) {
+            Place::Root | Place::Folder(_) => Ok(NodeId::ROOT),
+            Place::Content { .. } => content::parent(self, directory),
+            Place::Hidden(slot, _) => Ok(Place::Content { slot, ordinal: 0 }.node()),
+            _ => Err(not_a_directory()),
+        }
+    }
+
+    /// Gives the entries of `directory` whose cookie is greater than `after` to `sink`, until it has no room.
+    ///
+    /// Neither `.` nor `..` are among them. An entry that stays in the directory is given exactly once, whatever is added
+    /// or removed between two calls.
+    ///
+    /// # Errors
+    /// As [`Tree::lookup`].
+    pub fn list(&self, directory: NodeId, after: u64, looking: Looking, sink: DirSink<'_>) -> Result<()> {
+        match Place::of(directory) {
+            Place::Root => root::list(self, after, sink),
+            Place::Folder(index) => self.folder(index)?.list(self, after, looking, sink),
+            Place::Content { .. } => content::list(self, directory, after, looking, sink),
+            Place::Hidden(_, HiddenItem::Directory) => Ok(()),
+            _ => Err(not_a_directory()),
+        }
+    }
+
+    /// Returns the target of a symlink, its bytes as they were stored.
+    ///
+    /// # Errors
+    /// `Invalid` if the node is no symlink; `NotFound` if it is gone.
+    pub fn read_link(&self, node: NodeId) -> Result<Arc<[u8]>> {
+        match Place::of(node) {
+            Place::Content { .. } => content::read_link(self, node),
+            Place::Link(slot) => {
+                let view = self.view()?;
+                let (build, milestone) = view.slot(slot).ok_or_else(|| nowhere(node))?;
+                Ok(match milestone {
+                    None => build.id.as_str().as_bytes().into(),
+                    Some(_) => milestones::link_target(build).into(),
+                })
+            }
+            _ => Err(Error::invalid("only a symlink has a target")),
+        }
+    }
+
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// `ReadOnly` for writing where nothing can be written; `IsDirectory`; `NotFound` if the node is gone.
+    pub fn open(&self, node: NodeId, access: Access) -> Result<Opened> {
+        let kept = Opened { handle: Handle(0), caching: Caching::Keep };
+        match Place::of(node) {
+            Place::File | Place::Hidden(..) if access.write || access.truncate => Err(root::read_only("a build")),
+            Place::File | Place::Hidden(..) => Ok(kept),
+            Place::Root | Place::Folder(_) | Place::Content { .. } => {
+                Err(Error::new(ErrorKind::IsDirectory, "a directory cannot be opened as a file"))
+            }
+            _ => Err(nowhere(node)),
+        }
+    }
+
+    /// Gives back a handle.
+    pub fn close(&self, _node: NodeId, _handle: Handle) {}
+
+    /// Reads up to `buf.len()` bytes of a file at `offset`; less only at its end.
+    ///
+    /// # Errors
+    /// `Corrupt` if the stored bytes are damaged: never wrong bytes. `IsDirectory`, `NotFound`, `Io`.
+    pub fn read(&self, node: NodeId, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        match Place::of(node) {
+            Place::File => self.vault.reader().read_at(&content::file(self, node)?, offset, buf),
+            Place::Hidden(slot, item) => Ok(copy_range(&hidden::content_bytes(self, slot, item)?, offset, buf)),
+            Place::Root | Place::Folder(_) | Place::Content { .. } => {
+                Err(Error::new(ErrorKind::IsDirectory, "a directory has no bytes to read"))
+            }
+            _ => Err(nowhere(node)),
+        }
+    }
+
+    /// Returns where the next data of a file at or after `offset` starts and ends; `None` when only a hole follows.
+    ///
+    /// # Errors
+    /// As [`Tree::read`].
+    pub fn next_data(&self, node: NodeId, offset: u64) -> Result<Option<(u64, u64)>> {
+        match Place::of(node) {
+            Place::File => self.vault.reader().next_data(&content::file(self, node)?, offset),
+            _ => {
+                let size = self.attr(node)?.size;
+                Ok((offset < size).then_some((offset, size)))
+            }
+        }
+    }
+
+    /// Returns the first data (or the first hole) of a file at or after `offset`; the end of the file counts as a hole.
+    ///
+    /// `None` when `offset` is at or past the end, or no data follows.
+    ///
+    /// # Errors
+    /// As [`Tree::read`].
+    pub fn seek(&self, node: NodeId, offset: u64, wants_data: bool) -> Result<Option<u64>> {
+        if offset >= self.attr(node)?.size {
+            return Ok(None);
+        }
+        if wants_data {
+            return Ok(self.next_data(node, offset)?.map(|(start, _)| start));
+        }
+        let mut at = offset;
+        while let Some((start, end)) = self.next_data(node, at)? {
+            if start > at {
+                break;
+            }
+            at = end;
+        }
+        Ok(Some(at))
+    }
+
+    /// Tells whether neither the bytes nor the names of a node ever change.
+    pub fn never_changes(&self, node: NodeId) -> bool {
+        matches!(Place::of(node), Place::File | Place::Content { .. })
+    }
+
+    /// Returns the value of an extended attribute.
+    ///
+    /// # Errors
+    /// `NoAttribute` if the node does not have it; `NotFound` if the node is gone.
+    pub fn xattr(&self, node: NodeId, name: &[u8]) -> Result<Vec<u8>> {
+        let value = match Place::of(node) {
+            Place::File | Place::Content { .. } => content::xattrs(self, node)?.0.get(name).cloned(),
+            _ => None,
+        };
+        value.ok_or_else(|| Error::new(ErrorKind::NoAttribute, "the node has no such attribute"))
+    }
+
+    /// Returns the names of a node's extended attributes, sorted.
+    ///
+    /// # Errors
+    /// `NotFound` if the node is gone.
+    pub fn xattr_names(&self, node: NodeId) -> Result<Vec<Vec<u8>>> {
+        match Place::of(node) {
+            Place::File | Place::Content { .. } => Ok(content::xattrs(self, node)?.0.keys().cloned().collect()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Returns the room on the vault's disk.
+    ///
+    /// # Errors
+    /// `Io` from the system.
+    pub fn space(&self) -> Result<Space> {
+        self.vault.space()
+    }
+
+    /// Looks whether builds or milestones changed, by any process, and sends an event for each name that did.
+    ///
+    /// Costs one question to the catalogue; a front end calls it a few times a second.
+    ///
+    /// # Errors
+    /// Those of the catalogue.
+    pub fn poll_changes(&self) -> Result<()> {
+        // Before anybody has looked, nobody holds an answer that could be out of date.
+        match self.view.last() {
+            Some(_) => self.view().map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns a view that holds all that is published, and announces what was not known before.
+    fn view(&self) -> Result<Arc<View>> {
+        let (view, changes) = self.view.fresh(&self.vault)?;
+        self.announce(changes);
+        Ok(view)
+    }
+
+    fn announce(&self, changes: ViewChanges) {
+        for (index, mut names) in [(root::BUILDS, changes.builds), (root::MILESTONES, changes.milestones)] {
+            if names.is_empty() {
+                continue;
+            }
+            if index == root::BUILDS {
+                names.push(String::from_utf8_lossy(builds::LATEST).into_owned());
+            }
+            let directory = Place::Folder(index).node();
+            for name in names {
+                (self.events)(Event::Name { directory, name: name.into_bytes() });
+            }
+            (self.events)(Event::Node(directory));
+        }
+    }
+
+    /// Tells the front end of a content node: counts it when it will be held, and returns its attributes.
+    fn told(&self, place: Place, node: &Node, looking: Looking) -> Attr {
+        let number = match looking {
+            Looking::Counted => self.nodes.remember(place, node),
+            Looking::Uncounted => self.nodes.number(place, node),
+        };
+        content::attr_of(number, node)
+    }
+
+    /// Takes back a telling that did not reach the front end.
+    fn untold(&self, node: NodeId, looking: Looking) {
+        if looking == Looking::Counted {
+            self.forget(node, 1);
+        }
+    }
+
+    fn folder(&self, index: usize) -> Result<&dyn Folder> {
+        Ok(&*self.folders[self.checked(index)?])
+    }
+
+    fn checked(&self, index: usize) -> Result<usize> {
+        if index < self.folders.len() { Ok(index) } else { Err(nowhere(Place::Folder(index).node())) }
+    }
+
+    fn link_attr(&self, node: NodeId) -> Result<Attr> {
+        let size = self.read_link(node)?.len() as u64;
+        let mtime = self.view()?.newest();
+        Ok(Attr { node, kind: Kind::Symlink, size, mode: 0o777, mtime, lifetime: Lifetime::Short, writable: false })
+    }
+}
+
+fn copy_range(bytes: &[u8], offset: u64, buf: &mut [u8]) -> usize {
+    let start = bytes.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
+    let len = buf.len().min(bytes.len() - start);
+    buf[..len].copy_from_slice(&bytes[start..start + len]);
+    len
+}
+
+fn not_a_directory() -> Error {
+    Error::new(ErrorKind::NotDirectory, "the node is not a directory")
+}
+
+fn nowhere(node: NodeId) -> Error {
+    Error::not_found(format!("there is no node {:#x}", node.0))
+}

@@ -1,0 +1,221 @@
+//! Numbers of nodes: what a [`NodeId`] says about the place of its node.
+//!
+//! The upper three bits are a class. Directories and symlinks of builds are numbered by the slot of the root that shows
+//! them and their ordinal in the manifest, so they keep their number over a remount; regular files by a hash of all that
+//! the front end may cache of them, so that equal files are one node in every build. Numbers of sessions hold while the
+//! tree lives.
+//!
+//! ```text
+//! CLASS  BITS 60-32             BITS 31-0             NODE
+//! 0      0                      1, or 16 + index      the root, the top-level folders
+//! 1      61 bits of hash                              a regular file of a build
+//! 2      slot                   ordinal               a directory or symlink of a build
+//! 3      serial of the session  number in the session a node of a session
+//! 4      slot                   item                  the hidden files of a build or milestone
+//! 5      serial of the session  item                  the hidden files of a session
+//! ```
+
+use super::types::NodeId;
+use crate::catalogue::{Build, Milestone};
+use crate::id::BuildNumber;
+use crate::manifest::{Attributes, Content, ContentRoot};
+
+const CLASS_SHIFT: u32 = 61;
+const HIGH_MASK: u64 = (1 << 29) - 1;
+const FIRST_FOLDER: u64 = 16;
+
+/// The ordinal of the link that stands for a slot: `latest`, or a milestone that was just linked.
+const LINK: u32 = u32::MAX;
+
+/// The root of a tree of content: of a build or of a milestone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Slot(u32);
+
+/// Whose slot it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SlotOwner {
+    /// The build with this number.
+    Build(BuildNumber),
+    /// The milestone with this serial.
+    Milestone(u64),
+}
+
+impl Slot {
+    /// The slot of a build.
+    pub(super) fn of_build(build: &Build) -> Slot {
+        Slot(((build.number.0 * 2) & HIGH_MASK) as u32)
+    }
+
+    /// The slot of a milestone; setting the milestone anew makes another one.
+    pub(super) fn of_milestone(milestone: &Milestone) -> Slot {
+        Slot(((milestone.serial * 2) & HIGH_MASK) as u32 | 1)
+    }
+
+    /// Returns whose slot it is.
+    pub(super) fn owner(self) -> SlotOwner {
+        match self.0 & 1 {
+            0 => SlotOwner::Build(BuildNumber(u64::from(self.0 / 2))),
+            _ => SlotOwner::Milestone(u64::from(self.0 / 2)),
+        }
+    }
+}
+
+/// A file of `.gamevault/`, or the directory itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum HiddenItem {
+    /// `.gamevault` itself.
+    Directory,
+    /// `meta.json`.
+    Meta,
+    /// `status.json`.
+    Status,
+    /// `commit`.
+    Commit,
+    /// `abort`.
+    Abort,
+}
+
+impl HiddenItem {
+    /// All of them; the index is the item's number.
+    const ALL: [HiddenItem; 5] =
+        [HiddenItem::Directory, HiddenItem::Meta, HiddenItem::Status, HiddenItem::Commit, HiddenItem::Abort];
+}
+
+/// Where a node stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    /// The root.
+    Root,
+    /// A top-level folder, by its index.
+    Folder(usize),
+    /// A regular file of a build.
+    File,
+    /// A directory or symlink of a build; ordinal 0 is the build's root.
+    Content {
+        /// The root it was reached by.
+        slot: Slot,
+        /// Its ordinal in the manifest.
+        ordinal: u32,
+    },
+    /// A symlink to a build, that stands for the slot.
+    Link(Slot),
+    /// A node of a session.
+    Session {
+        /// The session's serial in this tree.
+        serial: u32,
+        /// The node's number in the session.
+        node: u32,
+    },
+    /// A hidden file of a build or milestone.
+    Hidden(Slot, HiddenItem),
+    /// A hidden file of the session with this serial.
+    SessionHidden(u32, HiddenItem),
+    /// A number that the tree gives to nothing.
+    Nowhere,
+}
+
+impl Place {
+    /// Returns where the node stands.
+    pub(super) fn of(node: NodeId) -> Place {
+        let high = (node.0 >> 32 & HIGH_MASK) as u32;
+        let low = node.0 as u32;
+        let item = || HiddenItem::ALL.get(low as usize).copied();
+        match node.0 >> CLASS_SHIFT {
+            0 if node == NodeId::ROOT => Place::Root,
+            0 if node.0 >= FIRST_FOLDER => Place::Folder((node.0 - FIRST_FOLDER) as usize),
+            1 => Place::File,
+            2 if low == LINK => Place::Link(Slot(high)),
+            2 => Place::Content { slot: Slot(high), ordinal: low },
+            3 => Place::Session { serial: high, node: low },
+            4 => item().map_or(Place::Nowhere, |item| Place::Hidden(Slot(high), item)),
+            5 => item().map_or(Place::Nowhere, |item| Place::SessionHidden(high, item)),
+            _ => Place::Nowhere,
+        }
+    }
+
+    /// Returns the number of the node that stands here.
+    ///
+    /// Not for [`Place::File`], whose number is [`file_number`].
+    pub(super) fn node(self) -> NodeId {
+        let number = |class: u64, high: u32, low: u32| {
+            NodeId(class << CLASS_SHIFT | (u64::from(high) & HIGH_MASK) << 32 | u64::from(low))
+        };
+        let index =
+            |item| HiddenItem::ALL.iter().position(|&other| other == item).expect("ALL holds every item") as u32;
+        match self {
+            Place::Root => NodeId::ROOT,
+            Place::Folder(index) => NodeId(FIRST_FOLDER + index as u64),
+            Place::Content { slot, ordinal } => number(2, slot.0, ordinal),
+            Place::Link(slot) => number(2, slot.0, LINK),
+            Place::Session { serial, node } => number(3, serial, node),
+            Place::Hidden(slot, item) => number(4, slot.0, index(item)),
+            Place::SessionHidden(serial, item) => number(5, serial, index(item)),
+            Place::File | Place::Nowhere => unreachable!("such a place is not numbered by itself"),
+        }
+    }
+}
+
+/// Returns the number of the regular file with `content` and `attributes`; `salt` gives another one after a collision.
+pub(super) fn file_number(content: &Content, attributes: &Attributes, salt: u32) -> NodeId {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&salt.to_le_bytes());
+    hasher.update(&content.size.to_le_bytes());
+    match content.root {
+        ContentRoot::Empty => hasher.update(&[0]),
+        ContentRoot::Chunk(id) => hasher.update(&[1]).update(&id.0),
+        ContentRoot::List { id, depth } => hasher.update(&[2, depth]).update(&id.0),
+    };
+    hasher.update(&attributes.mode.to_le_bytes());
+    hasher.update(&attributes.mtime.secs.to_le_bytes());
+    hasher.update(&attributes.mtime.nanos.to_le_bytes());
+    if let Some(id) = attributes.xattrs {
+        hasher.update(&id.0);
+    }
+    let hash = u64::from_le_bytes(hasher.finalize().as_bytes()[..8].try_into().expect("8 of 32 bytes"));
+    NodeId(1 << CLASS_SHIFT | hash >> 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ChunkId;
+    use crate::manifest::Timestamp;
+
+    #[test]
+    fn places_survive_their_number() {
+        let slot = Slot(77);
+        let places = [
+            Place::Root,
+            Place::Folder(0),
+            Place::Folder(9),
+            Place::Content { slot, ordinal: 0 },
+            Place::Content { slot: Slot(HIGH_MASK as u32), ordinal: LINK - 1 },
+            Place::Link(slot),
+            Place::Session { serial: 5, node: 70_000 },
+            Place::Hidden(slot, HiddenItem::Abort),
+            Place::SessionHidden(3, HiddenItem::Directory),
+        ];
+        for place in places {
+            assert_eq!(Place::of(place.node()), place);
+        }
+        assert_eq!(Place::of(NodeId(0)), Place::Nowhere);
+        assert_eq!(Place::of(NodeId(u64::MAX)), Place::Nowhere);
+    }
+
+    #[test]
+    fn file_numbers_tell_all_that_is_cached_apart() {
+        let content = Content { size: 3, root: ContentRoot::Chunk(ChunkId::of(b"abc")) };
+        let attributes = Attributes { mode: 0o644, mtime: Timestamp { secs: 1, nanos: 2 }, xattrs: None };
+        let number = file_number(&content, &attributes, 0);
+        assert_eq!(Place::of(number), Place::File);
+        assert_eq!(number, file_number(&content, &attributes, 0));
+        let others = [
+            file_number(&Content::EMPTY, &attributes, 0),
+            file_number(&content, &Attributes { mode: 0o755, ..attributes }, 0),
+            file_number(&content, &Attributes { mtime: Timestamp { secs: 1, nanos: 3 }, ..attributes }, 0),
+            file_number(&content, &Attributes { xattrs: Some(ChunkId::of(b"")), ..attributes }, 0),
+            file_number(&content, &attributes, 1),
+        ];
+        assert!(others.iter().all(|&other| other != number));
+    }
+}

@@ -1,0 +1,145 @@
+//! What the tree knows of the vault's builds and milestones, and how it learns of new ones.
+//!
+//! A view is one consistent reading of the catalogue, kept until the vault's generation changes. Exchanging it tells the
+//! front end about every name that appeared, went away, or stands for something else.
+
+use super::number::{Slot, SlotOwner};
+use crate::catalogue::{Build, Milestone};
+use crate::error::Result;
+use crate::id::BuildNumber;
+use crate::manifest::Timestamp;
+use crate::vault::Vault;
+use parking_lot::RwLock;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// One reading of the catalogue.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    generation: u64,
+    builds: BTreeMap<BuildNumber, Arc<Build>>,
+    build_by_id: HashMap<String, BuildNumber>,
+    /// By serial, which a milestone gets anew each time it is set.
+    milestones: BTreeMap<u64, Arc<Milestone>>,
+    milestone_by_name: HashMap<String, u64>,
+}
+
+/// What differs between two views, as names in `/builds` and `/milestones`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ViewChanges {
+    /// Ids of builds that appeared or went away.
+    pub(super) builds: Vec<String>,
+    /// Names of milestones that appeared, went away or were set anew.
+    pub(super) milestones: Vec<String>,
+}
+
+impl View {
+    fn read(vault: &Vault, generation: u64) -> Result<View> {
+        let builds = vault.builds()?.into_iter().map(|build| (build.number, Arc::new(build)));
+        let milestones = vault.milestones()?.into_iter().map(|milestone| (milestone.serial, Arc::new(milestone)));
+        let mut view = View { generation, builds: builds.collect(), ..View::default() };
+        view.milestones = milestones.collect();
+        view.build_by_id = view.builds.values().map(|build| (build.id.to_string(), build.number)).collect();
+        view.milestone_by_name = view.milestones.values().map(|one| (one.name.to_string(), one.serial)).collect();
+        Ok(view)
+    }
+
+    /// Returns the build with this id, spelled as it was given.
+    pub(super) fn build(&self, id: &[u8]) -> Option<&Arc<Build>> {
+        self.builds.get(self.build_by_id.get(std::str::from_utf8(id).ok()?)?)
+    }
+
+    /// Returns the builds after number `after`.
+    pub(super) fn builds_after(&self, after: u64) -> impl Iterator<Item = &Arc<Build>> {
+        self.builds.range(BuildNumber(after.saturating_add(1))..).map(|(_, build)| build)
+    }
+
+    /// Returns the newest build.
+    pub(super) fn latest(&self) -> Option<&Arc<Build>> {
+        self.builds.last_key_value().map(|(_, build)| build)
+    }
+
+    /// Returns when the last change was made; the same for every reading of the same catalogue.
+    pub(super) fn newest(&self) -> Timestamp {
+        let builds = self.latest().map(|build| build.created);
+        let milestones = self.milestones.last_key_value().map(|(_, milestone)| milestone.created);
+        builds.max(milestones).unwrap_or_default()
+    }
+
+    /// Returns the milestone of this name, spelled as it was given.
+    pub(super) fn milestone(&self, name: &[u8]) -> Option<&Arc<Milestone>> {
+        self.milestones.get(self.milestone_by_name.get(std::str::from_utf8(name).ok()?)?)
+    }
+
+    /// Returns the milestones with a serial after `after`.
+    pub(super) fn milestones_after(&self, after: u64) -> impl Iterator<Item = &Arc<Milestone>> {
+        self.milestones.range(after.saturating_add(1)..).map(|(_, milestone)| milestone)
+    }
+
+    /// Returns the build that a slot shows, and the milestone when it is one's.
+    pub(super) fn slot(&self, slot: Slot) -> Option<(&Arc<Build>, Option<&Arc<Milestone>>)> {
+        match slot.owner() {
+            SlotOwner::Build(number) => Some((self.builds.get(&number)?, None)),
+            SlotOwner::Milestone(serial) => {
+                let milestone = self.milestones.get(&serial)?;
+                Some((self.builds.get(&milestone.build)?, Some(milestone)))
+            }
+        }
+    }
+
+    /// Returns the build that a milestone marks.
+    pub(super) fn marked(&self, milestone: &Milestone) -> Option<&Arc<Build>> {
+        self.builds.get(&milestone.build)
+    }
+
+    fn changes_since(&self, before: &View) -> ViewChanges {
+        let differing = |old: &HashMap<String, u64>, new: &HashMap<String, u64>| {
+            let gone = old.keys().filter(|&name| !new.contains_key(name));
+            let mut names: Vec<String> = gone.cloned().collect();
+            names.extend(
+                new.iter().filter(|&(name, serial)| old.get(name) != Some(serial)).map(|(name, _)| name.clone()),
+            );
+            names.sort();
+            names
+        };
+        let numbers = |view: &View| view.build_by_id.iter().map(|(id, number)| (id.clone(), number.0)).collect();
+        ViewChanges {
+            builds: differing(&numbers(before), &numbers(self)),
+            milestones: differing(&before.milestone_by_name, &self.milestone_by_name),
+        }
+    }
+}
+
+/// The view in use.
+#[derive(Debug, Default)]
+pub(super) struct CurrentView(RwLock<Option<Arc<View>>>);
+
+impl CurrentView {
+    /// Returns a view that holds all that was published before the call, and what it says that was not known before.
+    ///
+    /// Costs one question to the catalogue when nothing changed. The first reading changes nothing for anybody.
+    ///
+    /// # Errors
+    /// Those of the catalogue.
+    pub(super) fn fresh(&self, vault: &Vault) -> Result<(Arc<View>, ViewChanges)> {
+        let generation = vault.generation()?;
+        if let Some(view) = &*self.0.read()
+            && view.generation == generation
+        {
+            return Ok((view.clone(), ViewChanges::default()));
+        }
+        // Read under the lock: two readers must not both report the same change.
+        let mut current = self.0.write();
+        // Asked before reading: what is published in between makes the next call read again.
+        let generation = vault.generation()?;
+        let view = Arc::new(View::read(vault, generation)?);
+        let changes = current.as_ref().map(|before| view.changes_since(before)).unwrap_or_default();
+        *current = Some(view.clone());
+        Ok((view, changes))
+    }
+
+    /// Returns the last view, however old.
+    pub(super) fn last(&self) -> Option<Arc<View>> {
+        self.0.read().clone()
+    }
+}
