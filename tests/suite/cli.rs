@@ -362,6 +362,7 @@ fn arguments_that_make_no_sense_are_told_so() {
         let ended = home.run(arguments).ends_with(2);
         assert!(ended.stdout.is_empty() && !ended.stderr.is_empty(), "{ended:?}");
     }
+    assert!(home.run(["snapshto"]).fails(2).stderr.contains("hint: a similar subcommand exists: 'snapshot'"));
     let object = home.run(["snapshot", "--json", "game", "--id", "a b"]).ends_with(2).json();
     assert_eq!(object["error"]["code"], "usage");
     assert!(object["error"]["message"].as_str().unwrap().contains("a b"), "{object}");
