@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// How often the work is looked at: a Ctrl-C and a bar must not feel late.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A line of JSON comes every so many ticks, about half a second.
+/// A line of JSON comes at the first tick and at every so many after it, about half a second.
 const TICKS_PER_LINE: u32 = 5;
 
 /// How progress is shown.
@@ -108,7 +108,7 @@ impl View {
                 self.bar.set_position(measure.reading.bytes_done);
                 self.bar.set_message(sentence(&measure, self.meter.knows_size()));
             }
-            Display::Json if tick.is_multiple_of(TICKS_PER_LINE) => self.print_line(measure, false),
+            Display::Json if tick % TICKS_PER_LINE == 1 => self.print_line(measure, false),
             Display::Json => {}
         }
     }
