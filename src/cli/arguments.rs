@@ -6,7 +6,7 @@ use super::commands::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use tracing::Level;
+use tracing::level_filters::LevelFilter;
 
 /// Keeps every build of a game at little cost, and shows them as folders.
 ///
@@ -85,11 +85,12 @@ pub enum Command {
 
 impl Command {
     /// Returns from which level on this command logs when the user asks for no other.
-    pub fn log_level(&self) -> Level {
+    pub fn log_level(&self) -> LevelFilter {
         match self {
             // A mount runs for days; its log is the only trace of what it did.
-            Command::Mount(_) => Level::INFO,
-            _ => Level::ERROR,
+            Command::Mount(_) => LevelFilter::INFO,
+            // Every other command returns what goes wrong, and says it once.
+            _ => LevelFilter::OFF,
         }
     }
 }

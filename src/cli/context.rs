@@ -3,6 +3,7 @@
 use super::arguments::{Global, ProgressStyle};
 use super::environment::Variables;
 use super::locate;
+use super::meter::Expected;
 use super::output::{Answer, Failure};
 use super::progress;
 use gamevault::Vault;
@@ -100,9 +101,10 @@ impl Context {
     pub fn work<T>(
         &self,
         name: &'static str,
+        expected: Expected,
         job: impl FnOnce(&Progress) -> Result<T>,
     ) -> std::result::Result<T, Failure> {
-        progress::run(name, self.progress_display(), job)
+        progress::run(name, expected, self.progress_display(), job)
     }
 
     fn progress_display(&self) -> progress::Display {

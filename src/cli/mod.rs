@@ -25,6 +25,7 @@ mod text;
 
 use arguments::{Arguments, Global};
 use clap::Parser;
+use clap::error::ErrorKind;
 use context::Context;
 use exit::Exit;
 use output::Failure;
@@ -44,18 +45,37 @@ pub fn run() -> ExitCode {
 
 /// Prints what is wrong with the arguments, or the help that was asked for.
 fn refuse(error: &clap::Error) -> Exit {
-    // Without arguments that parse, only their text can tell whether a script is listening.
-    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
-        let context = Context::new(Global { json: true, ..Global::default() });
-        return output::finish(&context, Err(usage_failure(error)));
+    let no_arguments = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if no_arguments || !error.use_stderr() {
+        // Nothing is left to do when the help cannot be printed.
+        let _ = error.print();
+        return if no_arguments { Exit::Usage } else { Exit::Ok };
     }
-    // Nothing is left to do when the help cannot be printed.
-    let _ = error.print();
-    if error.use_stderr() { Exit::Usage } else { Exit::Ok }
+    // Without arguments that parse, only their text can tell whether a script is listening.
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    output::finish(&Context::new(Global { json, ..Global::default() }), Err(usage_failure(&error.to_string())))
 }
 
-fn usage_failure(error: &clap::Error) -> Failure {
-    let text = error.to_string();
-    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    Failure::usage(message).with_hint("see gamevault --help")
+/// Takes the sentence and the tip from clap's text: `error: …`, paragraphs of `tip: …`, `Usage: …`.
+fn usage_failure(text: &str) -> Failure {
+    let mut paragraphs = text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let message = paragraphs.next().unwrap_or_default();
+    let tip = paragraphs.find_map(|paragraph| paragraph.strip_prefix("tip: ").map(str::to_owned));
+    let failure = Failure::usage(message.trim_start_matches("error: "));
+    failure.with_hint(tip.unwrap_or_else(|| "see `gamevault --help`, or that of the command".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_errors_keep_their_tip() {
+        let error = Arguments::try_parse_from(["gamevault", "snapshto"]).unwrap_err();
+        let failure = format!("{:?}", usage_failure(&error.to_string()));
+        assert!(failure.contains("unrecognized subcommand 'snapshto'") && failure.contains("'snapshot'"), "{failure}");
+        let error = Arguments::try_parse_from(["gamevault", "restore", "1"]).unwrap_err();
+        let failure = format!("{:?}", usage_failure(&error.to_string()));
+        assert!(failure.contains("not provided: <DEST>") && failure.contains("--help"), "{failure}");
+    }
 }

@@ -161,7 +161,9 @@ pub fn print(context: &Context, answer: Answer) -> std::io::Result<()> {
             let data = (!data.is_null()).then_some(data);
             let error = answer.failure.map(|failure| failure.report);
             let envelope = Envelope { schema: SCHEMA, ok: error.is_none(), data, error, warnings };
-            writeln!(out, "{}", to_json(&envelope))?;
+            // Written as it stands, not by way of a `Value`, which would sort the fields by name.
+            let line = serde_json::to_string(&envelope).expect("answers hold only values with string keys");
+            writeln!(out, "{line}")?;
             out.flush()?;
         }
     }

@@ -1,7 +1,7 @@
 //! Runs long work and shows how far it is on standard error, while the work itself knows nothing of either.
 
 use super::interrupt::Interrupts;
-use super::meter::{Measure, Meter};
+use super::meter::{Expected, Measure, Meter};
 use super::output::{Failure, SCHEMA};
 use super::text;
 use gamevault::error::Result;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// How often the work is looked at: a Ctrl-C and a bar must not feel late.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A line of JSON comes every so many ticks, about half a second.
+/// A line of JSON comes at the first tick and at every so many after it, about half a second.
 const TICKS_PER_LINE: u32 = 5;
 
 /// How progress is shown.
@@ -34,6 +34,7 @@ pub enum Display {
 /// Those of the job; `Interrupted` after a Ctrl-C.
 pub fn run<T>(
     name: &'static str,
+    expected: Expected,
     display: Display,
     job: impl FnOnce(&Progress) -> Result<T>,
 ) -> std::result::Result<T, Failure> {
@@ -43,14 +44,13 @@ pub fn run<T>(
         // Dropping the sender ends the watcher, also when the job panics.
         let (_running, stopped) = channel::<()>();
         let progress = &progress;
-        scope.spawn(move || watch(name, display, progress, &interrupts, &stopped));
+        scope.spawn(move || watch(View::new(name, expected, display), progress, &interrupts, &stopped));
         job(progress)
     });
     Ok(result?)
 }
 
-fn watch(name: &'static str, display: Display, progress: &Progress, interrupts: &Interrupts, stopped: &Receiver<()>) {
-    let mut view = View::new(name, display);
+fn watch(mut view: View, progress: &Progress, interrupts: &Interrupts, stopped: &Receiver<()>) {
     let mut cancelled = false;
     for tick in 1.. {
         let running = matches!(stopped.recv_timeout(TICK), Err(RecvTimeoutError::Timeout));
@@ -86,16 +86,17 @@ struct Line {
 }
 
 impl View {
-    fn new(name: &'static str, display: Display) -> View {
+    fn new(name: &'static str, expected: Expected, display: Display) -> View {
         let target = match display {
             Display::Bar => ProgressDrawTarget::stderr(),
             Display::Nothing | Display::Json => ProgressDrawTarget::hidden(),
         };
-        let style =
-            ProgressStyle::with_template("{prefix} [{bar:24}] {wide_msg}").expect("the template is well-formed");
+        let meter = Meter::new(expected, Instant::now());
+        let template = if meter.knows_size() { "{prefix} [{bar:24}] {wide_msg}" } else { "{prefix} {wide_msg}" };
+        let style = ProgressStyle::with_template(template).expect("the template is well-formed");
         let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style.progress_chars("=> "));
         bar.set_prefix(name);
-        View { name, display, meter: Meter::new(Instant::now()), bar }
+        View { name, display, meter, bar }
     }
 
     fn show(&mut self, progress: &Progress, tick: u32) {
@@ -105,9 +106,9 @@ impl View {
             Display::Bar => {
                 self.bar.set_length(measure.reading.bytes_total);
                 self.bar.set_position(measure.reading.bytes_done);
-                self.bar.set_message(sentence(&measure));
+                self.bar.set_message(sentence(&measure, self.meter.knows_size()));
             }
-            Display::Json if tick.is_multiple_of(TICKS_PER_LINE) => self.print_line(measure, false),
+            Display::Json if tick % TICKS_PER_LINE == 1 => self.print_line(measure, false),
             Display::Json => {}
         }
     }
@@ -135,11 +136,14 @@ impl View {
     }
 }
 
-fn sentence(measure: &Measure) -> String {
+fn sentence(measure: &Measure, knows_size: bool) -> String {
     let reading = &measure.reading;
-    let done = format!("{} of {}", text::size(reading.bytes_done), text::size(reading.bytes_total));
-    let files = format!("{} of {}", text::grouped(reading.files_done), text::count(reading.files_total, "file"));
     let rate = format!("{}/s", text::size(measure.bytes_per_second));
+    let (bytes, files) = (text::size(reading.bytes_done), text::grouped(reading.files_done));
+    if !knows_size {
+        return format!("{bytes}, {files} files, {rate}");
+    }
+    let (all_bytes, all_files) = (text::size(reading.bytes_total), text::count(reading.files_total, "file"));
     let left = measure.eta_seconds.map(|seconds| format!(", {} left", text::duration(Duration::from_secs(seconds))));
-    format!("{done}, {files}, {rate}{}", left.unwrap_or_default())
+    format!("{bytes} of {all_bytes}, {files} of {all_files}, {rate}{}", left.unwrap_or_default())
 }

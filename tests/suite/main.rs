@@ -1,5 +1,6 @@
 //! The behaviour suite: one binary, one module a subject.
 
+mod cli;
 mod compare;
 mod damage;
 #[cfg(target_os = "linux")]

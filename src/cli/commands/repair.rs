@@ -3,6 +3,7 @@
 use super::Outcome;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::meter::Expected;
 use crate::cli::output::Failure;
 use crate::cli::text;
 use clap::Args;
@@ -18,7 +19,7 @@ pub struct Repair {}
 pub fn run(_arguments: &Repair, context: &Context) -> Outcome {
     // The vault is not opened first: its catalogue may be what is damaged.
     let dir = context.locate_vault()?;
-    let report = context.work("repair", |progress| Vault::repair(&dir, progress))?;
+    let report = context.work("repair", Expected::Counted, |progress| Vault::repair(&dir, progress))?;
     let answer = context.done(&report, || describe(&report));
     Ok(match report.problems.len() {
         0 => answer,

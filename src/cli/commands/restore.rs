@@ -3,6 +3,7 @@
 use super::Outcome;
 use crate::cli::context::Context;
 use crate::cli::locate;
+use crate::cli::meter::Expected;
 use crate::cli::text;
 use clap::Args;
 use gamevault::vault::RestoreOptions;
@@ -37,7 +38,12 @@ pub fn run(arguments: Restore, context: &Context) -> Outcome {
     let build = vault.build(&arguments.build)?;
     let dest = locate::absolute(arguments.dest);
     let options = RestoreOptions { paths: arguments.paths, overwrite: arguments.overwrite };
-    let report = context.work("restore", |progress| vault.restore(&build, &dest, &options, progress))?;
+    let totals = build.root.totals;
+    let expected = match options.paths.is_empty() {
+        true => Expected::About { files: totals.files, bytes: totals.bytes },
+        false => Expected::Unknown,
+    };
+    let report = context.work("restore", expected, |progress| vault.restore(&build, &dest, &options, progress))?;
     context.warn_all(&report.warnings);
     let data = json!({
         "build": build.id, "dest": dest.to_string_lossy(), "files": report.files, "directories": report.directories,

@@ -6,11 +6,12 @@ use crate::cli::context::Context;
 use crate::cli::environment::{self, Surroundings};
 use crate::cli::exit::Exit;
 use crate::cli::locate;
+use crate::cli::meter::Expected;
 use crate::cli::output::{Answer, Failure};
 use crate::cli::text;
 use clap::Args;
 use gamevault::Vault;
-use gamevault::catalogue::BuildInfo;
+use gamevault::catalogue::{Build, BuildInfo};
 use gamevault::error::{Error, ErrorKind, Result};
 use gamevault::name::RefName;
 use gamevault::vault::{SnapshotOptions, SnapshotReport};
@@ -85,8 +86,10 @@ pub fn run(arguments: Snapshot, context: &Context) -> Outcome {
     let vault = context.open_vault()?;
     let source = locate::absolute(arguments.dir.clone());
     let fail_if_unchanged = arguments.fail_if_unchanged;
-    let options = options(arguments, &source, &vault, context)?;
-    let report = context.work("snapshot", |progress| vault.snapshot(&source, &options, progress))?;
+    let builds = vault.builds()?;
+    let options = options(arguments, &source, &builds, &vault, context)?;
+    let expected = expected(&builds, &options.info);
+    let report = context.work("snapshot", expected, |progress| vault.snapshot(&source, &options, progress))?;
     context.warn_all(&report.warnings);
     tell_github(&report, context);
     let answer = answer(&report, &vault, context)?;
@@ -97,8 +100,14 @@ pub fn run(arguments: Snapshot, context: &Context) -> Outcome {
     })
 }
 
-fn options(arguments: Snapshot, source: &Path, vault: &Vault, context: &Context) -> Result<SnapshotOptions> {
-    let found = environment::describe(source, context.variables(), &vault.builds()?);
+fn options(
+    arguments: Snapshot,
+    source: &Path,
+    builds: &[Build],
+    vault: &Vault,
+    context: &Context,
+) -> Result<SnapshotOptions> {
+    let found = environment::describe(source, context.variables(), builds);
     context.warn_all(&found.warnings);
     let base = arguments.base.as_deref().map(|base| vault.build(base)).transpose()?;
     let id = match (arguments.id, &found.id) {
@@ -122,6 +131,14 @@ fn options(arguments: Snapshot, source: &Path, vault: &Vault, context: &Context)
     };
     let skip_if_unchanged = arguments.skip_if_unchanged || arguments.fail_if_unchanged;
     Ok(SnapshotOptions { id, info, ignore: arguments.ignore, skip_if_unchanged, read_all: arguments.read_all })
+}
+
+/// Takes the size of the last build of the same source for that of this one.
+fn expected(builds: &[Build], info: &BuildInfo) -> Expected {
+    match builds.iter().rev().find(|build| build.info.source == info.source) {
+        Some(Build { root, .. }) => Expected::About { files: root.totals.files, bytes: root.totals.bytes },
+        None => Expected::Unknown,
+    }
 }
 
 fn answer(report: &SnapshotReport, vault: &Vault, context: &Context) -> Result<Answer> {

@@ -3,6 +3,7 @@
 use super::Outcome;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::meter::Expected;
 use crate::cli::output::Failure;
 use crate::cli::text;
 use clap::Args;
@@ -26,7 +27,7 @@ pub fn run(arguments: &Verify, context: &Context) -> Outcome {
     let vault = context.open_vault()?;
     let builds = arguments.builds.iter().map(|build| Ok(vault.build(build)?.number)).collect::<Result<_>>()?;
     let options = VerifyOptions { builds, read_data: arguments.read_data };
-    let report = context.work("verify", |progress| vault.verify(&options, progress))?;
+    let report = context.work("verify", Expected::Counted, |progress| vault.verify(&options, progress))?;
     let answer = context.done(&report, || describe(&report, arguments.read_data));
     Ok(match report.problems.len() {
         0 => answer,

@@ -34,7 +34,9 @@ pub struct Surroundings {
 /// Looks around `source`; `builds` are the earlier ones, to tell the commits since then.
 pub fn describe(source: &Path, variables: &Variables, builds: &[Build]) -> Surroundings {
     let mut found = ci::from_variables(variables);
-    let mut places = vec![source.to_owned()];
+    // The source may be one single file.
+    let folder = if source.is_dir() { source } else { source.parent().unwrap_or(source) };
+    let mut places = vec![folder.to_owned()];
     if found.ci.is_some() {
         // A job builds into folders outside of its checkout, but runs in it.
         places.extend(std::env::current_dir().ok());
