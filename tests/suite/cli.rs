@@ -65,14 +65,24 @@ impl Home {
     }
 
     fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gamevault"));
-        command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null());
-        command.env_clear().env("HOME", self.dir.path()).env("TZ", "UTC");
-        // The pack of Windows needs SystemRoot to find its libraries; git is found by PATH.
+        let mut command = self.program(env!("CARGO_BIN_EXE_gamevault"));
+        command.args(arguments);
+        command
+    }
+
+    /// Returns a program that runs in this home, and sees nothing of the machine's own.
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        command.current_dir(self.dir.path()).stdin(Stdio::null());
+        command
+            .env_clear()
+            .env("HOME", self.dir.path())
+            .env("LOCALAPPDATA", self.path(".local/share"))
+            .env("TZ", "UTC");
+        // Programs are found by PATH, and Windows finds its libraries by SystemRoot.
         for name in ["PATH", "SystemRoot", "TMPDIR"] {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
-        command.env("LOCALAPPDATA", self.path(".local/share"));
         command
     }
 
@@ -510,10 +520,9 @@ fn a_job_is_recorded_and_told_the_id() {
 fn git_is_recorded_without_its_secrets() {
     let home = Home::with_vault();
     let git = |arguments: &[&str]| {
-        let mut command = Command::new("git");
-        command.args(["-c", "user.name=me", "-c", "user.email=me@example.org", "-C"]).arg(home.path("game"));
-        command.args(arguments).env("HOME", home.dir.path()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
+        let mut command = home.program("git");
+        command.args(["-C", "game", "-c", "user.name=me", "-c", "user.email=me@example.org"]).args(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     };
     if !git(&["init", "-b", "main"]) {
         println!("skipped: there is no git here");
@@ -599,6 +608,31 @@ fn a_file_that_changes_while_it_is_read_ends_with_5() {
     assert_eq!(object["data"]["changed_while_read"], serde_json::json!(["log.txt"]));
     let shown = home.run(["show", "latest", "--json"]).succeeds().data();
     assert_eq!(shown["completeness"], "incomplete");
+}
+
+/// The small disk is mounted in a namespace of its own, so nothing is left of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_ends_with_8() {
+    let home = Home::with_vault();
+    home.write("game/big.pak", noise(8_000_000));
+    home.write("small/.keep", "");
+    let program = env!("CARGO_BIN_EXE_gamevault");
+    let script = format!(
+        "mount -t tmpfs -o size=4m none small || exit 77; export GAMEVAULT_VAULT=small/vault; \
+         {program} init small/vault >&2 || exit; {program} snapshot game"
+    );
+    let output = home.program("unshare").args(["--mount", "sh", "-c", &script]).output();
+    match output.map(Ended::of) {
+        Ok(ended) if ended.code == 8 => {
+            assert!(ended.stderr.contains("hint: free some space"), "{}", ended.stderr);
+        }
+        Ok(ended) if ended.code == 77 || ended.stderr.starts_with("unshare") => {
+            println!("skipped: a small disk cannot be mounted here: {}", ended.stderr);
+        }
+        Ok(ended) => panic!("{ended:?}"),
+        Err(error) => println!("skipped: unshare cannot be run: {error}"),
+    }
 }
 
 #[cfg(unix)]
