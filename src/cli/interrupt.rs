@@ -1,6 +1,12 @@
-//! Ctrl-C: the first asks the work to stop where it can go on later, the second ends the program at once.
+//! Ctrl-C: the first asks for a clean end, the second ends the program at once.
+//!
+//! Work looks at a flag ([`Interrupts`]), because it stops between files. A mount waits for days, so it is told
+//! ([`on_signal`]).
 
 use super::exit::Exit;
+#[cfg(unix)]
+use gamevault::error::Error;
+use gamevault::error::Result;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::sync::Arc;
@@ -31,4 +37,33 @@ impl Interrupts {
     pub fn requested(&self) -> bool {
         self.requested.load(Relaxed)
     }
+}
+
+/// Calls `stop` at the first SIGINT, SIGTERM or SIGHUP, and ends the process at the second.
+///
+/// # Errors
+/// `Io` if the signals cannot be watched.
+#[cfg(unix)]
+pub fn on_signal(stop: impl FnOnce() + Send + 'static) -> Result<()> {
+    use signal_hook::consts::SIGHUP;
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
+        .map_err(|error| Error::io("watch the signals of", "this process", error))?;
+    std::thread::spawn(move || {
+        let mut signals = signals.forever();
+        signals.next();
+        // Stopping may take long, and the second signal must not wait for it.
+        std::thread::spawn(stop);
+        signals.next();
+        signal_hook::low_level::exit(Exit::Interrupted as i32);
+    });
+    Ok(())
+}
+
+/// Does nothing: where nothing can be mounted, nothing waits to be stopped.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn on_signal(_stop: impl FnOnce() + Send + 'static) -> Result<()> {
+    Ok(())
 }

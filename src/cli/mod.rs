@@ -11,7 +11,6 @@ mod commands;
 mod context;
 mod environment;
 mod exit;
-mod front_end;
 mod interrupt;
 mod locate;
 mod logging;

@@ -65,14 +65,24 @@ impl Home {
     }
 
     fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gamevault"));
-        command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null());
-        command.env_clear().env("HOME", self.dir.path()).env("TZ", "UTC");
-        // The pack of Windows needs SystemRoot to find its libraries; git is found by PATH.
+        let mut command = self.program(env!("CARGO_BIN_EXE_gamevault"));
+        command.args(arguments);
+        command
+    }
+
+    /// Returns a program that runs in this home, and sees nothing of the machine's own.
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        command.current_dir(self.dir.path()).stdin(Stdio::null());
+        command
+            .env_clear()
+            .env("HOME", self.dir.path())
+            .env("LOCALAPPDATA", self.path(".local/share"))
+            .env("TZ", "UTC");
+        // Programs are found by PATH, and Windows finds its libraries by SystemRoot.
         for name in ["PATH", "SystemRoot", "TMPDIR"] {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
-        command.env("LOCALAPPDATA", self.path(".local/share"));
         command
     }
 
@@ -510,10 +520,9 @@ fn a_job_is_recorded_and_told_the_id() {
 fn git_is_recorded_without_its_secrets() {
     let home = Home::with_vault();
     let git = |arguments: &[&str]| {
-        let mut command = Command::new("git");
-        command.args(["-c", "user.name=me", "-c", "user.email=me@example.org", "-C"]).arg(home.path("game"));
-        command.args(arguments).env("HOME", home.dir.path()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
+        let mut command = home.program("git");
+        command.args(["-C", "game", "-c", "user.name=me", "-c", "user.email=me@example.org"]).args(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     };
     if !git(&["init", "-b", "main"]) {
         println!("skipped: there is no git here");
@@ -601,6 +610,31 @@ fn a_file_that_changes_while_it_is_read_ends_with_5() {
     assert_eq!(shown["completeness"], "incomplete");
 }
 
+/// The small disk is mounted in a namespace of its own, so nothing is left of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_ends_with_8() {
+    let home = Home::with_vault();
+    home.write("game/big.pak", noise(8_000_000));
+    home.write("small/.keep", "");
+    let program = env!("CARGO_BIN_EXE_gamevault");
+    let script = format!(
+        "mount -t tmpfs -o size=4m none small || exit 77; export GAMEVAULT_VAULT=small/vault; \
+         {program} init small/vault >&2 || exit; {program} snapshot game"
+    );
+    let output = home.program("unshare").args(["--mount", "sh", "-c", &script]).output();
+    match output.map(Ended::of) {
+        Ok(ended) if ended.code == 8 => {
+            assert!(ended.stderr.contains("hint: free some space"), "{}", ended.stderr);
+        }
+        Ok(ended) if ended.code == 77 || ended.stderr.starts_with("unshare") => {
+            println!("skipped: a small disk cannot be mounted here: {}", ended.stderr);
+        }
+        Ok(ended) => panic!("{ended:?}"),
+        Err(error) => println!("skipped: unshare cannot be run: {error}"),
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_snapshot_ends_with_130_and_goes_on() {
@@ -633,6 +667,103 @@ fn an_interrupted_snapshot_ends_with_130_and_goes_on() {
     assert_eq!(home.run(["builds", "--json"]).succeeds().data(), serde_json::json!([]));
     let data = home.run(["snapshot", "game", "--json"]).succeeds().data();
     assert_eq!(data["files"], 20_003);
+}
+
+/// Tells whether this machine can mount, and says so when it cannot.
+fn can_mount() -> bool {
+    let can = cfg!(target_os = "linux") && std::fs::File::options().read(true).write(true).open("/dev/fuse").is_ok();
+    if !can {
+        println!("skipped: /dev/fuse cannot be opened here");
+    }
+    can
+}
+
+/// Ends the mounts of a home that a failed test leaves.
+struct Unmounted<'a>(&'a Home);
+
+impl Drop for Unmounted<'_> {
+    fn drop(&mut self) {
+        for folder in ["GameVault", "second"] {
+            let _ = self.0.command(["unmount", folder]).output();
+        }
+    }
+}
+
+#[test]
+fn a_mount_goes_to_the_background_and_ends_by_unmount() {
+    if !can_mount() {
+        return;
+    }
+    let home = Home::with_builds();
+    let _unmounted = Unmounted(&home);
+    // With pipes: a background process that kept them open would keep the caller waiting, too.
+    let ended = home.run(["mount"]).succeeds();
+    assert_eq!(ended.stdout.lines().count(), 1, "{}", ended.stdout);
+    assert!(ended.stdout.contains("GameVault") && ended.stderr.is_empty(), "{ended:?}");
+    assert_eq!(home.read("GameVault/builds/1/data/level1.pak"), "one");
+    let status = home.run(["status", "--json"]).succeeds().data();
+    assert_eq!(status["mounts"][0]["path"].as_str(), home.path("GameVault").to_str());
+
+    home.run(["mount"]).fails(7);
+    let second = home.run(["mount", "second", "--json"]).succeeds().data();
+    assert_eq!(second["mount"].as_str(), home.path("second").to_str());
+    let several = home.run(["unmount"]).fails(2);
+    assert!(several.stderr.contains("GameVault") && several.stderr.contains("second"), "{}", several.stderr);
+    home.run(["unmount", "second"]).succeeds();
+    home.run(["unmount"]).succeeds();
+    home.run(["unmount", "second"]).fails(3);
+    assert_eq!(std::fs::read_dir(home.path("GameVault")).unwrap().count(), 0);
+    assert_eq!(home.run(["status", "--json"]).succeeds().data()["mounts"], serde_json::json!([]));
+    assert!(std::fs::read_to_string(home.vault().join("log/mount.log")).unwrap().contains("mounted"));
+}
+
+#[test]
+fn what_keeps_a_mount_from_starting_is_told_by_the_command() {
+    if !can_mount() {
+        return;
+    }
+    let home = Home::with_vault();
+    let _unmounted = Unmounted(&home);
+    assert!(home.run(["mount", "game"]).fails(2).stderr.contains("not empty"));
+    let error = home.run(["mount", "game", "--json"]).ends_with(2).json()["error"].clone();
+    assert_eq!(error["code"], "invalid");
+    assert!(home.run(["--vault", "gone", "mount"]).fails(3).stderr.contains("gone"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_mount_cleanly() {
+    if !can_mount() {
+        return;
+    }
+    let home = Home::with_builds();
+    let _unmounted = Unmounted(&home);
+    for signal in ["-INT", "-TERM"] {
+        let pid = home.run(["mount", "--json"]).succeeds().data()["pid"].to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while home.run(["status", "--json"]).succeeds().data()["mounts"] != serde_json::json!([]) {
+            assert!(std::time::Instant::now() < deadline, "the mount did not end by {signal}");
+        }
+        assert_eq!(std::fs::read_dir(home.path("GameVault")).unwrap().count(), 0, "{signal}");
+    }
+}
+
+#[test]
+fn a_mount_in_the_foreground_says_that_it_is_ready() {
+    use std::io::{BufRead, BufReader};
+    if !can_mount() {
+        return;
+    }
+    let home = Home::with_builds();
+    let _unmounted = Unmounted(&home);
+    let mut command = home.command(["mount", "--foreground"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("is mounted at"), "{line}");
+    home.run(["unmount"]).succeeds();
+    assert!(child.wait().unwrap().success());
 }
 
 /// Returns bytes that neither compress nor repeat.

@@ -3,14 +3,14 @@
 use super::Outcome;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
-use crate::cli::front_end::{self, Check};
 use crate::cli::output::Failure;
 use crate::cli::table::{Align, Table};
 use crate::cli::text;
 use clap::Args;
 use gamevault::Vault;
 use gamevault::disk::Space;
-use gamevault::error::{Error, Result};
+use gamevault::error::{Error, ErrorKind, Result};
+use gamevault::mount::Check;
 use std::path::Path;
 
 /// Below this a snapshot of a game is likely to fail.
@@ -25,9 +25,9 @@ pub struct Doctor {}
 /// Runs the command.
 pub fn run(_arguments: &Doctor, context: &Context) -> Outcome {
     let mut checks = vault_checks(context);
-    checks.extend(front_end::checks());
+    checks.extend(gamevault::mount::check());
     let answer = context.answer(&checks, || list(&checks));
-    let wrong: Vec<&str> = checks.iter().filter(|check| !check.ok).map(|check| check.name.as_str()).collect();
+    let wrong: Vec<&str> = checks.iter().filter(|check| !check.ok).map(|check| check.name).collect();
     Ok(match wrong.is_empty() {
         true => answer,
         false => {
@@ -69,21 +69,23 @@ fn check_space(vault: &Vault) -> Result<String> {
     let message = format!("{} free of {}", text::size(available), text::size(total));
     match available >= LOW_SPACE {
         true => Ok(message),
-        false => Err(Error::new(gamevault::error::ErrorKind::NoSpace, format!("only {message}"))
-            .with_hint("free some space on the vault's disk")),
+        false => {
+            Err(Error::new(ErrorKind::NoSpace, format!("only {message}"))
+                .with_hint("free some space on the vault's disk"))
+        }
     }
 }
 
-fn check(name: &str, result: Result<String>) -> Check {
+fn check(name: &'static str, result: Result<String>) -> Check {
     result.map_or_else(|error| failed(name, &error), |message| passed(name, message))
 }
 
-fn passed(name: &str, message: String) -> Check {
-    Check { name: name.to_owned(), ok: true, message, hint: None }
+fn passed(name: &'static str, sentence: String) -> Check {
+    Check { name, ok: true, sentence, hint: None }
 }
 
-fn failed(name: &str, error: &Error) -> Check {
-    Check { name: name.to_owned(), ok: false, message: error.to_string(), hint: error.hint().map(str::to_owned) }
+fn failed(name: &'static str, error: &Error) -> Check {
+    Check { name, ok: false, sentence: error.to_string(), hint: error.hint().map(str::to_owned) }
 }
 
 fn list(checks: &[Check]) -> String {
@@ -91,7 +93,11 @@ fn list(checks: &[Check]) -> String {
     for check in checks {
         let state = if check.ok { "ok" } else { "WRONG" };
         let hint = check.hint.as_ref().filter(|_| !check.ok).map(|hint| format!("; {hint}"));
-        table.add([state.to_owned(), check.name.clone(), format!("{}{}", check.message, hint.unwrap_or_default())]);
+        table.add([
+            state.to_owned(),
+            check.name.to_owned(),
+            format!("{}{}", check.sentence.trim_end_matches('.'), hint.unwrap_or_default()),
+        ]);
     }
     table.to_string()
 }

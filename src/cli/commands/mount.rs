@@ -3,12 +3,14 @@
 use super::Outcome;
 use crate::cli::background;
 use crate::cli::context::Context;
-use crate::cli::front_end::{self, MountOptions};
+use crate::cli::interrupt;
 use crate::cli::locate;
 use crate::cli::output::{self, Answer};
 use clap::Args;
+use gamevault::Vault;
 use gamevault::error::{Error, Result};
 use gamevault::manifest::Timestamp;
+use gamevault::mount::{MountOptions, Mounted};
 use gamevault::vault::MountRecord;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -34,7 +36,7 @@ pub struct Mount {
     #[arg(long)]
     xattr: bool,
 
-    /// Answer with this many threads. Default: one for each core.
+    /// Answer with this many threads.
     #[arg(long, value_name = "COUNT")]
     threads: Option<usize>,
 
@@ -76,22 +78,31 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
         background::detach()?;
     }
     let vault = Arc::new(context.open_vault()?);
-    refuse_second_mount(&vault.mounts()?, dir)?;
-    make_folder(dir)?;
-    let default = MountOptions::default();
-    let options = MountOptions {
-        xattr: arguments.xattr,
-        threads: arguments.threads.unwrap_or(default.threads),
-        allow_other: arguments.allow_other,
-    };
-    let ready = Ready { vault: vault.dir().to_owned(), mount: dir.to_owned(), pid: std::process::id() };
-    front_end::serve(&vault, dir, &options, || {
-        vault.record_mount(&MountRecord { pid: ready.pid, path: dir.to_owned(), since: Timestamp::now() })?;
-        output::print(context, announcement(&ready, context))
-            .map_err(|error| Error::io("tell that the mount is ready on", "standard output", error))
-    })?;
-    vault.forget_mount(ready.pid)?;
+    let Mount { xattr, allow_other, .. } = *arguments;
+    let options = MountOptions { xattr, threads: arguments.threads.unwrap_or(0), allow_other };
+    let mounted = gamevault::mount::mount(vault.clone(), dir, &options)?;
+    if let Err(error) = announce(&vault, &mounted, context) {
+        // A mount that nobody knows of is not left behind.
+        mounted.unmount()?;
+        return Err(error.into());
+    }
+    mounted.wait()?;
+    vault.forget_mount(std::process::id())?;
     Ok(Answer::nothing())
+}
+
+/// Makes a mount that is ready known to signals, to other processes, and to the user.
+fn announce(vault: &Vault, mounted: &Mounted, context: &Context) -> Result<()> {
+    let stopper = mounted.stopper();
+    interrupt::on_signal(move || {
+        if let Err(error) = stopper.stop() {
+            tracing::error!(%error, "the mount goes on");
+        }
+    })?;
+    let ready = Ready { vault: vault.dir().to_owned(), mount: mounted.path().to_owned(), pid: std::process::id() };
+    vault.record_mount(&MountRecord { pid: ready.pid, path: ready.mount.clone(), since: Timestamp::now() })?;
+    output::print(context, announcement(&ready, context))
+        .map_err(|error| Error::io("tell that the mount is ready on", "standard output", error))
 }
 
 fn mount_dir(arguments: &Mount, context: &Context) -> Result<PathBuf> {
@@ -101,27 +112,6 @@ fn mount_dir(arguments: &Mount, context: &Context) -> Result<PathBuf> {
         let message = "there is no default folder to mount on: this user has no home";
         Error::invalid(message).with_hint("give the folder: `gamevault mount DIR`")
     })
-}
-
-fn refuse_second_mount(mounts: &[MountRecord], dir: &Path) -> Result<()> {
-    match mounts.iter().find(|mount| mount.path == dir) {
-        Some(mount) => {
-            let message = format!("the vault is mounted at {} already, by process {}", dir.display(), mount.pid);
-            let error = Error::new(gamevault::error::ErrorKind::Exists, message);
-            Err(error.with_hint(format!("use it as it is, or end it with `gamevault unmount {}`", dir.display())))
-        }
-        None => Ok(()),
-    }
-}
-
-fn make_folder(dir: &Path) -> Result<()> {
-    // Only what is not there at all: a stale mount is there, though nothing can be read of it.
-    match std::fs::symlink_metadata(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            std::fs::create_dir_all(dir).map_err(|error| Error::io("make the folder", dir, error))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn announcement(ready: &Ready, context: &Context) -> Answer {

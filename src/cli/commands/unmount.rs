@@ -2,7 +2,6 @@
 
 use super::Outcome;
 use crate::cli::context::Context;
-use crate::cli::front_end;
 use crate::cli::locate;
 use clap::Args;
 use gamevault::Vault;
@@ -34,16 +33,19 @@ pub fn run(arguments: &Unmount, context: &Context) -> Outcome {
         (None, Ok(vault)) => only_mount(vault)?,
         (None, Err(_)) => return Err(vault.err().expect("the vault was not opened").into()),
     };
-    front_end::unmount(&dir)?;
-    if let Ok(vault) = &vault {
-        wait_for_end(vault, &dir, context)?;
+    // The process is found before the end, while its mount still leads to its path.
+    let process = vault.as_ref().map_or(Ok(None), |vault| process_at(vault, &dir))?;
+    gamevault::mount::unmount(&dir)?;
+    if let (Ok(vault), Some(pid)) = (&vault, process) {
+        wait_for_end(vault, pid, context)?;
     }
     Ok(context.done(&json!({ "unmounted": dir.to_string_lossy() }), || format!("unmounted {}\n", dir.display())))
 }
 
 fn only_mount(vault: &Vault) -> Result<PathBuf> {
     match &vault.mounts()?[..] {
-        [] => Err(Error::not_found(format!("no mount of {} is running", vault.dir().display()))),
+        [] => Err(Error::not_found(format!("no mount of {} is running", vault.dir().display()))
+            .with_hint("a mount that a killed process left behind is removed by `gamevault unmount DIR`")),
         [mount] => Ok(mount.path.clone()),
         several => {
             let paths: Vec<String> = several.iter().map(|mount| mount.path.display().to_string()).collect();
@@ -53,11 +55,17 @@ fn only_mount(vault: &Vault) -> Result<PathBuf> {
     }
 }
 
-fn wait_for_end(vault: &Vault, dir: &Path, context: &Context) -> Result<()> {
+fn process_at(vault: &Vault, dir: &Path) -> Result<Option<u32>> {
+    let canonical = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let mount = vault.mounts()?.into_iter().find(|mount| mount.path == dir || mount.path == canonical);
+    Ok(mount.map(|mount| mount.pid))
+}
+
+fn wait_for_end(vault: &Vault, pid: u32, context: &Context) -> Result<()> {
     let deadline = Instant::now() + END_TIMEOUT;
-    while vault.mounts()?.iter().any(|mount| mount.path == dir) {
+    while vault.mounts()?.iter().any(|mount| mount.pid == pid) {
         if Instant::now() >= deadline {
-            context.warn(format!("the process of the mount at {} has not ended yet", dir.display()));
+            context.warn(format!("process {pid} of the mount has not ended yet"));
             break;
         }
         std::thread::sleep(POLL);
