@@ -31,15 +31,12 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Creates the catalogue at `path`, which must not exist.
+    /// Makes the empty file at `path` a catalogue; the file's owner and permissions stay.
     ///
     /// # Errors
-    /// `Exists` if there is a file; `Io`, `NoSpace` or `Denied` from the system.
+    /// `Io`, `NoSpace` or `Denied` from the system, also if the file is missing or not empty.
     pub fn create(path: &Path) -> Result<Catalogue> {
-        if path.exists() {
-            return Err(Error::new(ErrorKind::Exists, format!("{} exists already", path.display())));
-        }
-        let connection = connect(path, true)?;
+        let connection = connect(path)?;
         connection
             .execute_batch(&format!(
                 "BEGIN; {} PRAGMA user_version = {CATALOGUE_VERSION}; COMMIT;",
@@ -58,7 +55,7 @@ impl Catalogue {
         if !path.exists() {
             return Err(Error::not_found(format!("the catalogue {} is missing", path.display())).with_hint(hint));
         }
-        let connection = connect(path, false)?;
+        let connection = connect(path)?;
         let version: i64 = connection
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .map_err(|error| failure(path, error))?;
@@ -76,7 +73,7 @@ impl Catalogue {
         // The writer's own changes do not count for itself, so one fixed connection that never writes answers.
         let mut readers = self.readers.lock();
         if readers.is_empty() {
-            readers.push(connect(&self.path, false)?);
+            readers.push(connect(&self.path)?);
         }
         readers[0]
             .pragma_query_value(None, "data_version", |row| row.get(0))
@@ -110,12 +107,12 @@ impl Catalogue {
         };
         let connection = match pooled {
             Some(connection) => connection,
-            None => connect(&self.path, false)?,
+            None => connect(&self.path)?,
         };
         let result = query(&connection).map_err(|error| failure(&self.path, error));
         let mut readers = self.readers.lock();
         if readers.is_empty() {
-            readers.push(connect(&self.path, false)?);
+            readers.push(connect(&self.path)?);
         }
         readers.push(connection);
         result
@@ -137,11 +134,8 @@ impl Catalogue {
     }
 }
 
-fn connect(path: &Path, create: bool) -> Result<Connection> {
-    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    if create {
-        flags |= OpenFlags::SQLITE_OPEN_CREATE;
-    }
+fn connect(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let setup = || -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;

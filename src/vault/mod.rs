@@ -84,6 +84,7 @@ impl Vault {
         disk.create_dir(Path::new("spool"))?;
         disk.create_dir(Path::new("run"))?;
         disk.replace(Path::new(LOCK), b"")?;
+        disk.create(Path::new(CATALOGUE))?;
         Catalogue::create(&disk.absolute(Path::new(CATALOGUE)))?;
         // The config makes the folder a vault, so it comes last.
         Config::new()?.write(&disk)?;

@@ -42,6 +42,7 @@ impl Vault {
         let _lock = lock(&disk, &dir, true)?;
         remove_database(&disk, REBUILT)?;
         let mut report = RepairReport::default();
+        disk.create(Path::new(REBUILT))?;
         let catalogue = Catalogue::create(&disk.absolute(Path::new(REBUILT)))?;
         let records = index_packs(&disk, &catalogue, progress, &mut report)?;
         publish_records(&catalogue, records, &mut report)?;

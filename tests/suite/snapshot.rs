@@ -310,3 +310,16 @@ fn two_processes_worth_of_vaults_share_one_folder() {
     assert_ne!(other.generation().unwrap(), generation);
     assert_same(&read_tree(&scene.path("game")), &scene.restored("6", "back"));
 }
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_look_into_a_vault() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = Scene::new();
+    make_game(&scene.path("game"));
+    scene.snapshot("game");
+    for (path, kept) in read_tree(&scene.path("vault")) {
+        assert_eq!(kept.mode & 0o077, 0, "{}", String::from_utf8_lossy(&path));
+    }
+    assert_eq!(fs::metadata(scene.path("vault")).unwrap().permissions().mode() & 0o077, 0);
+}
