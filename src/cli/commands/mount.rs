@@ -92,13 +92,10 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
 }
 
 /// Makes a mount that is ready known to signals, to other processes, and to the user.
+#[cfg_attr(not(target_os = "linux"), expect(unreachable_code, unused_variables, reason = "nothing can be mounted"))]
 fn announce(vault: &Vault, mounted: &Mounted, context: &Context) -> Result<()> {
     let stopper = mounted.stopper();
-    interrupt::on_signal(move || {
-        if let Err(error) = stopper.stop() {
-            tracing::error!(%error, "the mount goes on");
-        }
-    })?;
+    interrupt::on_signal(move || tracing::info!(outcome = ?stopper.stop(), "a signal asked the mount to end"))?;
     let ready = Ready { vault: vault.dir().to_owned(), mount: mounted.path().to_owned(), pid: std::process::id() };
     vault.record_mount(&MountRecord { pid: ready.pid, path: ready.mount.clone(), since: Timestamp::now() })?;
     output::print(context, announcement(&ready, context))
