@@ -4,10 +4,14 @@ use gamevault::Vault;
 use gamevault::error::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where a mount shows its sessions.
 const SESSIONS: &str = ".snapshot";
+
+/// Where a mount shows its builds; a session that is moved there is committed.
+const BUILDS: &str = "builds";
 
 /// The hidden folder of a session that holds its status and takes orders.
 const CONTROL: &str = ".gamevault";
@@ -71,9 +75,23 @@ pub fn give(vault: &Vault, name: &str, order: Order) -> Result<Session> {
     let names: Vec<String> = sessions.iter().map(|session| session.name.clone()).collect();
     let session = sessions.into_iter().find(|session| session.name == name || id_of(&session.name) == name);
     let session = session.ok_or_else(|| no_session(verb, name, &names))?;
-    let control = session.path.join(CONTROL).join(verb);
-    std::fs::File::create(&control).map_err(|error| Error::io(verb, &session.path, error))?;
+    carry_out(&session, order).map_err(|error| Error::io(verb, &session.path, error))?;
     Ok(session)
+}
+
+fn carry_out(session: &Session, order: Order) -> io::Result<()> {
+    if session.path.is_dir() {
+        let control = session.path.join(CONTROL).join(order.file_name());
+        return std::fs::File::create(control).map(drop);
+    }
+    // A session that is one single file has no room for a control file; tools move or remove it as a whole.
+    match order {
+        Order::Commit => {
+            let mount = session.path.parent().and_then(Path::parent).expect("a session is two levels below its mount");
+            std::fs::rename(&session.path, mount.join(BUILDS).join(&session.name))
+        }
+        Order::Abort => std::fs::remove_file(&session.path),
+    }
 }
 
 /// Returns the id that a session's build will have: its name without the base.

@@ -470,6 +470,38 @@ fn sessions_need_a_running_mount() {
     assert!(home.run(["unmount"]).fails(3).stderr.contains("no mount"));
 }
 
+/// The commands reach sessions by their paths alone, so a plain folder that is recorded as a mount shows what they do.
+#[test]
+fn orders_to_sessions_are_files_in_the_mount() {
+    let home = Home::with_vault();
+    for id in ["0.7.3", "Game.apk"] {
+        home.run(["snapshot", "game", "--id", id]).succeeds();
+    }
+    let status = r#"{"state": "open", "files": 2, "bytes": 1500}"#;
+    for session in ["0.7.3@0.7.2", "0.7.4"] {
+        home.write(&format!("mount/.snapshot/{session}/.gamevault/status.json"), status);
+    }
+    home.write("mount/.snapshot/Game.apk", "zip");
+    home.write("mount/builds/.keep", "");
+    let vault = gamevault::Vault::open(&home.vault()).unwrap();
+    let since = gamevault::manifest::Timestamp::now();
+    let record = gamevault::vault::MountRecord { pid: std::process::id(), path: home.path("mount"), since };
+    vault.record_mount(&record).unwrap();
+
+    let text = home.run(["status"]).succeeds().stdout;
+    assert!(text.contains("0.7.4 (open, 2 files, 1.5 kB)"), "{text}");
+    let data = home.run(["status", "--json"]).succeeds().data();
+    assert_eq!(data["sessions"].as_array().unwrap().len(), 3, "{data}");
+
+    assert!(home.run(["commit", "0.7.9"]).fails(3).stderr.contains("0.7.3@0.7.2"));
+    assert_eq!(home.run(["commit", "0.7.3", "-q"]).succeeds().stdout, "0.7.3\n");
+    assert!(home.path("mount/.snapshot/0.7.3@0.7.2/.gamevault/commit").exists());
+    home.run(["abort", "0.7.4"]).succeeds();
+    assert!(home.path("mount/.snapshot/0.7.4/.gamevault/abort").exists());
+    home.run(["commit", "Game.apk"]).succeeds();
+    assert_eq!(home.read("mount/builds/Game.apk"), "zip");
+}
+
 #[test]
 fn completions_and_manual_are_printed() {
     let home = Home::new();
