@@ -16,6 +16,9 @@ const BUILDS: &str = "builds";
 /// The hidden folder of a session that holds its status and takes orders.
 const CONTROL: &str = ".gamevault";
 
+/// What a session's mount says of it.
+const STATUS: &str = "status.json";
+
 /// A session that somebody copies into.
 #[derive(Debug, Serialize)]
 pub struct Session {
@@ -75,8 +78,11 @@ pub fn give(vault: &Vault, name: &str, order: Order) -> Result<Session> {
     let names: Vec<String> = sessions.iter().map(|session| session.name.clone()).collect();
     let session = sessions.into_iter().find(|session| session.name == name || id_of(&session.name) == name);
     let session = session.ok_or_else(|| no_session(verb, name, &names))?;
-    carry_out(&session, order).map_err(|error| Error::io(verb, &session.path, error))?;
-    Ok(session)
+    match carry_out(&session, order) {
+        Ok(()) => Ok(session),
+        // A system call answers with a number alone; the status has the names of the files.
+        Err(error) => Err(Error::io(verb, &session.path, error).with_hint(status_hint(&session.path))),
+    }
 }
 
 fn carry_out(session: &Session, order: Order) -> io::Result<()> {
@@ -99,8 +105,12 @@ pub fn id_of(name: &str) -> &str {
     name.split_once('@').map_or(name, |(id, _base)| id)
 }
 
+fn status_hint(session: &Path) -> String {
+    format!("what keeps it back stands in {}", session.join(CONTROL).join(STATUS).display())
+}
+
 fn status_of(session: &Path) -> Option<Value> {
-    let bytes = std::fs::read(session.join(CONTROL).join("status.json")).ok()?;
+    let bytes = std::fs::read(session.join(CONTROL).join(STATUS)).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
