@@ -11,3 +11,4 @@ mod snapshot;
 #[cfg(target_os = "linux")]
 mod stage;
 mod support;
+mod tidy;
