@@ -3,8 +3,11 @@
 mod cli;
 mod compare;
 mod damage;
+#[cfg(unix)]
+mod kill;
 #[cfg(target_os = "linux")]
 mod mount;
+mod properties;
 mod repair;
 mod resume;
 mod snapshot;
