@@ -156,5 +156,7 @@ pub enum Record {
         name: RefName,
         /// As in [`Milestone::serial`].
         serial: u64,
+        /// When it was removed.
+        created: Timestamp,
     },
 }

@@ -283,7 +283,7 @@ impl Publish<'_> {
                     params![milestone.name.folded(), milestone.serial as i64, to_json(milestone)],
                 )
                 .and_then(|()| self.raise("milestone", milestone.serial)),
-            Record::MilestoneRemoved { name, serial } => self
+            Record::MilestoneRemoved { name, serial, .. } => self
                 .execute("DELETE FROM milestone WHERE folded = ?1", params![name.folded()])
                 .and_then(|()| self.raise("milestone", *serial)),
         };

@@ -25,6 +25,9 @@ const MAX_ENTRIES: usize = 1 << 16;
 /// Bytes collected before they are written to the open pack.
 const WRITE_LEN: usize = 1 << 20;
 
+/// The folder of all packs.
+const PACKS_DIR: &str = "packs";
+
 /// The folder of open packs.
 pub(super) const OPEN_DIR: &str = "packs/open";
 
@@ -275,13 +278,15 @@ pub(super) fn seal_file(
     disk.rename(path, &target)?;
     // Sync the directory too: without it a crash can lose the rename that sealed the pack.
     disk.sync_dir(folder)?;
+    // And the one above, which has a new name when the folder is new.
+    disk.sync_dir(Path::new(PACKS_DIR))?;
     Ok(end + footer.len() as u64)
 }
 
 /// Returns where a sealed pack lies in the vault.
 pub(super) fn pack_path(id: PackId) -> PathBuf {
     let name = id.to_string();
-    Path::new("packs").join(&name[..2]).join(format!("{name}.pack"))
+    Path::new(PACKS_DIR).join(&name[..2]).join(format!("{name}.pack"))
 }
 
 pub(super) fn new_pack(id: PackId, bytes: u64, entries: &[PackEntry]) -> NewPack {

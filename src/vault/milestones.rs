@@ -71,7 +71,8 @@ impl Vault {
     pub fn remove_milestone(&self, name: &RefName) -> Result<()> {
         self.store().catalogue().publish(|publish| {
             let milestone = publish.milestone(name)?.ok_or_else(|| unknown(name))?;
-            let record = Record::MilestoneRemoved { name: milestone.name, serial: publish.next_milestone_serial()? };
+            let serial = publish.next_milestone_serial()?;
+            let record = Record::MilestoneRemoved { name: milestone.name, serial, created: Timestamp::now() };
             publish.add_pack(&self.store().write_records(std::slice::from_ref(&record))?)?;
             publish.add_record(&record)
         })

@@ -5,14 +5,19 @@ use crate::catalogue::{Build, Catalogue, Milestone, NewChunk, NewPack, Record};
 use crate::disk::{Disk, LocalDisk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{BuildNumber, PackId};
+use crate::manifest::Timestamp;
 use crate::name::RefName;
 use crate::progress::Progress;
-use crate::store::{EntryKind, Store, read_entry, read_index};
+use crate::store::{EntryKind, Store, create_pack_folders, read_entry, read_index};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The catalogue while it is being built.
 const REBUILT: &str = "catalogue.rebuilt";
+
+/// The highest number or serial that is believed: those of SQLite end at 2^63, and some must be left to give out.
+const MAX_NUMBER: u64 = 1 << 62;
 
 /// What a repair did.
 #[derive(Debug, Clone, Default, serde::Serialize)]
@@ -32,23 +37,24 @@ pub struct RepairReport {
 impl Vault {
     /// Rebuilds the catalogue of the vault in `dir` from its packs, and puts it in the place of the old one.
     ///
-    /// Packs are read only. The old catalogue is replaced at the very end, at once.
+    /// No pack is changed; one is added when builds that were never published get names of their own. The old catalogue
+    /// is replaced at the very end, at once.
     ///
     /// # Errors
     /// `NotFound` if `dir` holds no vault, `Busy` while anybody uses it, `NoSpace` or `Io` from the disk.
     pub fn repair(dir: &Path, progress: &Progress) -> Result<RepairReport> {
         let dir = std::path::absolute(dir).map_err(|error| Error::io("find", dir, error))?;
-        let disk = LocalDisk::new(&dir);
-        let _lock = lock(&disk, &dir, true)?;
-        remove_database(&disk, REBUILT)?;
+        let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new(&dir));
+        let _lock = lock(&*disk, &dir, true)?;
+        remove_database(&*disk, REBUILT)?;
         let mut report = RepairReport::default();
         disk.create(Path::new(REBUILT))?;
-        let catalogue = Catalogue::create(&disk.absolute(Path::new(REBUILT)))?;
-        let records = index_packs(&disk, &catalogue, progress, &mut report)?;
-        publish_records(&catalogue, records, &mut report)?;
+        let catalogue = Arc::new(Catalogue::create(&disk.absolute(Path::new(REBUILT)))?);
+        let records = index_packs(&*disk, &catalogue, progress, &mut report)?;
+        publish_records(&disk, &catalogue, records, &mut report)?;
         catalogue.checkpoint()?;
         drop(catalogue);
-        remove_database(&disk, CATALOGUE)?;
+        remove_database(&*disk, CATALOGUE)?;
         disk.rename(Path::new(REBUILT), Path::new(CATALOGUE))?;
         disk.sync_dir(Path::new(""))?;
         Ok(report)
@@ -123,18 +129,38 @@ fn index_pack(
 }
 
 fn parse_record(plain: &[u8]) -> Result<Record> {
-    serde_json::from_slice(plain).map_err(|error| Error::corrupt(format!("it cannot be read: {error}")))
+    let record =
+        serde_json::from_slice(plain).map_err(|error| Error::corrupt(format!("it cannot be read: {error}")))?;
+    let number = match &record {
+        Record::Build(build) => build.number.0,
+        Record::Milestone(Milestone { serial, .. }) | Record::MilestoneRemoved { serial, .. } => *serial,
+    };
+    match number {
+        1..=MAX_NUMBER => Ok(record),
+        _ => Err(Error::corrupt(format!("it has the number {number}, which no build or milestone gets"))),
+    }
 }
 
-fn publish_records(catalogue: &Catalogue, records: Vec<Record>, report: &mut RepairReport) -> Result<()> {
+fn publish_records(
+    disk: &Arc<dyn Disk>,
+    catalogue: &Arc<Catalogue>,
+    records: Vec<Record>,
+    report: &mut RepairReport,
+) -> Result<()> {
     let (builds, milestones, last_serial) = sort_records(records);
+    let (builds, renamed) = place_builds(builds, &mut report.problems)?;
+    let written = if renamed.is_empty() { None } else { Some(write_anew(disk, catalogue, &renamed)?) };
     catalogue.publish(|publish| {
+        written.map_or(Ok(()), |pack| publish.add_pack(&pack))?;
         let mut numbers = HashSet::new();
-        for build in place_builds(builds, &mut report.problems)? {
+        for build in builds {
             numbers.insert(build.number);
             report.builds += 1;
             publish.add_record(&Record::Build(Box::new(build)))?;
         }
+        // Removals count as well: a serial is never given out twice. First, for there may be a milestone of this name.
+        let (name, created) = (RefName::new("none")?, Timestamp::now());
+        publish.add_record(&Record::MilestoneRemoved { name, serial: last_serial, created })?;
         for milestone in milestones {
             if !numbers.contains(&milestone.build) {
                 let message = format!("the milestone {} is lost: its build {} is", milestone.name, milestone.build);
@@ -144,64 +170,82 @@ fn publish_records(catalogue: &Catalogue, records: Vec<Record>, report: &mut Rep
             report.milestones += 1;
             publish.add_record(&Record::Milestone(milestone))?;
         }
-        // Removals count as well: a serial is never given out twice.
-        let name = RefName::new("none")?;
-        publish.add_record(&Record::MilestoneRemoved { name, serial: last_serial })
+        Ok(())
     })
 }
 
-/// Returns the builds by number and age, the milestones as their last records say, and the highest serial.
+/// Returns the builds, the milestones as their last records say, and the highest serial.
+///
+/// When several records have one serial, the newest counts: the others were written by processes that were killed before
+/// they published, and so the serial was given out again.
 fn sort_records(records: Vec<Record>) -> (Vec<Build>, Vec<Milestone>, u64) {
     let mut builds = Vec::new();
-    let mut by_name: BTreeMap<String, (u64, Option<Milestone>)> = BTreeMap::new();
-    let mut last_serial = 0;
-    let mut note = |name: &RefName, serial: u64, milestone: Option<Milestone>| {
-        last_serial = last_serial.max(serial);
-        let slot = by_name.entry(name.folded()).or_insert((serial, milestone.clone()));
-        if slot.0 < serial {
-            *slot = (serial, milestone);
+    let mut by_serial: BTreeMap<u64, (Timestamp, RefName, Option<Milestone>)> = BTreeMap::new();
+    let mut note = |serial: u64, created: Timestamp, name: RefName, milestone: Option<Milestone>| {
+        if by_serial.get(&serial).is_none_or(|(other, ..)| *other < created) {
+            by_serial.insert(serial, (created, name, milestone));
         }
     };
     for record in records {
         match record {
             Record::Build(build) => builds.push(*build),
-            Record::Milestone(milestone) => note(&milestone.name.clone(), milestone.serial, Some(milestone)),
-            Record::MilestoneRemoved { name, serial } => note(&name, serial, None),
+            Record::Milestone(milestone) => {
+                note(milestone.serial, milestone.created, milestone.name.clone(), Some(milestone));
+            }
+            Record::MilestoneRemoved { name, serial, created } => note(serial, created, name, None),
         }
     }
-    builds.sort_by_key(|build: &Build| (build.number, build.created));
-    let mut milestones: Vec<Milestone> = by_name.into_values().filter_map(|(_, milestone)| milestone).collect();
+    let last_serial = by_serial.keys().next_back().copied().unwrap_or(0);
+    let mut by_name = BTreeMap::new();
+    for (_, name, milestone) in by_serial.into_values() {
+        by_name.insert(name.folded(), milestone);
+    }
+    let mut milestones: Vec<Milestone> = by_name.into_values().flatten().collect();
     milestones.sort_by_key(|milestone| milestone.serial);
     (builds, milestones, last_serial)
 }
 
-/// Gives builds whose number or id is taken by an older one the next free ones.
+/// Writes builds under their new names to a pack, so that the next repair finds them under the same.
+fn write_anew(disk: &Arc<dyn Disk>, catalogue: &Arc<Catalogue>, renamed: &[Build]) -> Result<NewPack> {
+    create_pack_folders(&**disk)?;
+    let records: Vec<Record> = renamed.iter().map(|build| Record::Build(Box::new(build.clone()))).collect();
+    Store::new(disk.clone(), catalogue.clone()).write_records(&records)
+}
+
+/// Gives builds that were never published the next free numbers and ids, where theirs were given out again; returns all
+/// builds, and those that have new names.
 ///
-/// That happens when a process was killed between writing a record and publishing it: the record is whole, its number
-/// was given out again. Both builds are kept.
-fn place_builds(builds: Vec<Build>, problems: &mut Vec<String>) -> Result<Vec<Build>> {
+/// That happens when a process was killed between writing a record and publishing it: the record is whole, and the next
+/// build got its number. So of several builds with one number the newest is the one that was published: it stays as it
+/// is, and the others are kept beside it.
+fn place_builds(mut builds: Vec<Build>, problems: &mut Vec<String>) -> Result<(Vec<Build>, Vec<Build>)> {
+    builds.sort_by_key(|build| (build.number, std::cmp::Reverse(build.created)));
     let mut last = builds.last().map_or(0, |build| build.number.0);
-    let mut numbers = HashSet::new();
+    let mut placed: Vec<Build> = Vec::new();
     let mut ids = HashSet::new();
-    let mut placed = Vec::new();
-    for mut build in builds {
-        let was = (build.number, build.id.clone());
-        if !numbers.insert(build.number) {
-            last += 1;
-            build.number = BuildNumber(last);
-            numbers.insert(build.number);
+    let mut strays = Vec::new();
+    for build in builds {
+        let is_taken = placed.last().is_some_and(|newer| newer.number == build.number);
+        match is_taken || !ids.insert(build.id.folded()) {
+            true => strays.push(build),
+            false => placed.push(build),
         }
-        while !ids.insert(build.id.folded()) {
-            let short: String = was.1.as_str().chars().take(40).collect();
-            build.id = RefName::new(format!("{short}-recovered-{}", build.number))?;
-            if was.1 == build.id {
-                break;
-            }
-        }
-        if (build.number, &build.id) != (was.0, &was.1) {
-            problems.push(format!("build {} ({}) was never published; it is kept as {}", was.0, was.1, build.id));
-        }
-        placed.push(build);
     }
-    Ok(placed)
+    // An earlier repair may have kept it already; then its record is there under the new name, too.
+    strays.retain(|stray| !placed.iter().any(|kept| (kept.created, kept.root) == (stray.created, stray.root)));
+    let mut renamed = Vec::new();
+    for mut build in strays {
+        let (number, id) = (build.number, build.id.clone());
+        last += 1;
+        build.number = BuildNumber(last);
+        if !ids.insert(id.folded()) {
+            let short: String = id.as_str().chars().take(40).collect();
+            build.id = RefName::new(format!("{short}-recovered-{last}"))?;
+            ids.insert(build.id.folded());
+        }
+        problems.push(format!("build {number} ({id}) was never published; it is kept as build {last} ({})", build.id));
+        renamed.push(build);
+    }
+    placed.extend_from_slice(&renamed);
+    Ok((placed, renamed))
 }

@@ -3,11 +3,15 @@
 mod cli;
 mod compare;
 mod damage;
+#[cfg(unix)]
+mod kill;
 #[cfg(target_os = "linux")]
 mod mount;
+mod properties;
 mod repair;
 mod resume;
 mod snapshot;
 #[cfg(target_os = "linux")]
 mod stage;
 mod support;
+mod tidy;

@@ -1,6 +1,8 @@
 //! Packs are the truth: the catalogue can be lost.
 
 use crate::support::{Scene, assert_same, make_game, read_tree, settle, write};
+use gamevault::catalogue::{Build, Milestone, Record};
+use gamevault::id::BuildNumber;
 use gamevault::name::RefName;
 use gamevault::progress::Progress;
 use gamevault::vault::SnapshotOptions;
@@ -56,19 +58,78 @@ fn a_vault_in_use_is_not_repaired() {
     assert_eq!(busy.kind(), ErrorKind::Busy);
 }
 
+/// A process killed between writing a record and publishing it leaves the record in a pack, and the next build gets its
+/// number. The repair once took the older of the two for the published one, and renamed the published build.
 #[test]
 fn a_build_whose_record_was_written_but_not_published_is_kept_under_a_new_name() {
     let scene = Scene::new();
     write(&scene.path("game/a"), b"one");
-    scene.snapshot("game");
-    let mut stray = scene.vault.build("1").unwrap();
-    stray.created.secs += 1;
-    scene.vault.store().write_records(&[gamevault::catalogue::Record::Build(Box::new(stray))]).unwrap();
+    let published = scene.snapshot("game").build;
+    let mut stray = published.clone();
+    stray.created.secs -= 1;
+    stray.info.message = Some("killed".into());
+    scene.vault.store().write_records(&[Record::Build(Box::new(stray))]).unwrap();
     let Scene { dir, vault } = scene;
     drop(vault);
     let report = Vault::repair(&dir.path().join("vault"), &Progress::new()).unwrap();
     assert_eq!((report.builds, report.problems.len()), (2, 1), "{:?}", report.problems);
     let scene = Scene { vault: Vault::open(&dir.path().join("vault")).unwrap(), dir };
-    let ids: Vec<String> = scene.vault.builds().unwrap().iter().map(|build| build.id.to_string()).collect();
-    assert_eq!(ids, ["1", "1-recovered-2"]);
+    assert_eq!(scene.vault.build("1").unwrap(), published);
+    let ids = |vault: &Vault| vault.builds().unwrap().iter().map(|build| build.id.to_string()).collect::<Vec<_>>();
+    assert_eq!(ids(&scene.vault), ["1", "1-recovered-2"]);
+    assert_eq!(scene.vault.build("2").unwrap().info.message.as_deref(), Some("killed"));
+    // It keeps that name, whatever comes after it.
+    scene.snapshot("game");
+    let Scene { dir, vault } = scene;
+    drop(vault);
+    let report = Vault::repair(&dir.path().join("vault"), &Progress::new()).unwrap();
+    assert_eq!((report.builds, report.problems.len()), (3, 0), "{:?}", report.problems);
+    assert_eq!(ids(&Vault::open(&dir.path().join("vault")).unwrap()), ["1", "1-recovered-2", "3"]);
+}
+
+/// The same with milestones: both had one serial, which is unique in the catalogue, so that a repair kept only one of
+/// the two names. It also removed the milestone called `none`, whose name it used to raise the serial.
+#[test]
+fn milestones_outlive_those_that_were_never_published() {
+    let scene = Scene::new();
+    write(&scene.path("game/a"), b"one");
+    let build = scene.snapshot("game").build;
+    let set = |name: &str| {
+        scene.vault.set_milestone(&RefName::new(name).unwrap(), &build, None, vec![], false).unwrap();
+    };
+    set("none");
+    let killed = scene.vault.milestones().unwrap().remove(0);
+    let stray = |name: &str, serial| {
+        let mut created = killed.created;
+        created.secs -= 1;
+        Record::Milestone(Milestone { name: RefName::new(name).unwrap(), serial, created, ..killed.clone() })
+    };
+    let mut created = killed.created;
+    created.secs -= 1;
+    let removed = Record::MilestoneRemoved { name: RefName::new("none").unwrap(), serial: 2, created };
+    for record in [stray("alpha", 2), stray("beta", 3), removed] {
+        scene.vault.store().write_records(&[record]).unwrap();
+    }
+    set("alpha");
+    set("gamma");
+    let milestones = scene.vault.milestones().unwrap();
+    let Scene { dir, vault } = scene;
+    drop(vault);
+    Vault::repair(&dir.path().join("vault"), &Progress::new()).unwrap();
+    assert_eq!(Vault::open(&dir.path().join("vault")).unwrap().milestones().unwrap(), milestones);
+}
+
+#[test]
+fn records_with_impossible_numbers_are_left_out() {
+    let scene = Scene::new();
+    write(&scene.path("game/a"), b"one");
+    let build = scene.snapshot("game").build;
+    for number in [0, 1 << 63, u64::MAX, u64::MAX] {
+        let hostile = Build { number: BuildNumber(number), ..build.clone() };
+        scene.vault.store().write_records(&[Record::Build(Box::new(hostile))]).unwrap();
+    }
+    let Scene { dir, vault } = scene;
+    drop(vault);
+    let report = Vault::repair(&dir.path().join("vault"), &Progress::new()).unwrap();
+    assert_eq!((report.builds, report.problems.len()), (1, 4), "{:?}", report.problems);
 }

@@ -1,5 +1,9 @@
 //! Folders to snapshot, and comparisons of what came back.
 
+pub mod folder;
+pub mod kills;
+pub mod seed;
+
 use gamevault::Vault;
 use gamevault::disk::host::{self, HostKind};
 use gamevault::progress::Progress;
