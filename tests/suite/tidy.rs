@@ -86,7 +86,7 @@ const RULES: [Rule; 10] = [
     Rule {
         words: &["cfg(unix", "cfg(windows", "cfg(target_os", "cfg(any(", "cfg(not(", "cfg(all(", "cfg!("],
         // lib.rs leaves out the mount where there is none; restore.rs keeps going where links need a right;
-        // cli/ starts a session, asks for the host's name and says where a vault lies by custom, each system its way.
+        // cli/ starts a session, listens to signals, asks for the host's name and says where a vault lies by custom, each system its way.
         allowed: &[
             "disk/",
             "mount/",
@@ -94,6 +94,7 @@ const RULES: [Rule; 10] = [
             "vault/restore.rs",
             "cli/background.rs",
             "cli/environment/mod.rs",
+            "cli/interrupt.rs",
             "cli/locate.rs",
             "cli/commands/mount.rs",
         ],
@@ -262,7 +263,7 @@ fn holds_word(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         let (before, after) = (code[..at].chars().next_back(), code[at + word.len()..].chars().next());
         let goes_on = word.ends_with(is_part) && after.is_some_and(is_part);
-        !goes_on && !(word.starts_with(is_part) && before.is_some_and(is_part))
+        !(goes_on || word.starts_with(is_part) && before.is_some_and(is_part))
     })
 }
 
