@@ -99,6 +99,11 @@ impl Failure {
         self.report.hint = Some(hint.into());
         self
     }
+
+    /// Says how to go on with work that the user stopped, where running it again is not all there is to do.
+    pub fn when_interrupted(self, hint: &str) -> Failure {
+        if self.exit == Exit::Interrupted { self.with_hint(hint) } else { self }
+    }
 }
 
 impl From<Error> for Failure {

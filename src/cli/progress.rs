@@ -60,7 +60,7 @@ fn watch(mut view: View, progress: &Progress, interrupts: &Interrupts, stopped: 
         if interrupts.requested() && !cancelled {
             cancelled = true;
             progress.cancel();
-            view.note("stopping; what is done is kept (Ctrl-C again ends at once)");
+            view.note("stopping (Ctrl-C again ends at once)");
         }
         view.show(progress, tick);
     }

@@ -15,11 +15,16 @@ use gamevault::vault::RepairReport;
 #[derive(Debug, Args)]
 pub struct Repair {}
 
+/// The way on after a Ctrl-C.
+const INTERRUPTED: &str = "the catalogue is as it was before; the next run starts anew";
+
 /// Runs the command.
 pub fn run(_arguments: &Repair, context: &Context) -> Outcome {
     // The vault is not opened first: its catalogue may be what is damaged.
     let dir = context.locate_vault()?;
-    let report = context.work("repair", Expected::Counted, |progress| Vault::repair(&dir, progress))?;
+    let report = context
+        .work("repair", Expected::Counted, |progress| Vault::repair(&dir, progress))
+        .map_err(|failure| failure.when_interrupted(INTERRUPTED))?;
     let answer = context.done(&report, || describe(&report));
     Ok(match report.problems.len() {
         0 => answer,

@@ -32,6 +32,9 @@ pub struct Restore {
     overwrite: bool,
 }
 
+/// The way on after a Ctrl-C.
+const INTERRUPTED: &str = "the folder is not complete: run the command again with --overwrite";
+
 /// Runs the command.
 pub fn run(arguments: Restore, context: &Context) -> Outcome {
     let vault = context.open_vault()?;
@@ -43,7 +46,9 @@ pub fn run(arguments: Restore, context: &Context) -> Outcome {
         true => Expected::About { files: totals.files, bytes: totals.bytes },
         false => Expected::Unknown,
     };
-    let report = context.work("restore", expected, |progress| vault.restore(&build, &dest, &options, progress))?;
+    let report = context
+        .work("restore", expected, |progress| vault.restore(&build, &dest, &options, progress))
+        .map_err(|failure| failure.when_interrupted(INTERRUPTED))?;
     context.warn_all(&report.warnings);
     let data = json!({
         "build": build.id, "dest": dest.to_string_lossy(), "files": report.files, "directories": report.directories,

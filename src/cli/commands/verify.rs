@@ -22,12 +22,17 @@ pub struct Verify {
     read_data: bool,
 }
 
+/// The way on after a Ctrl-C.
+const INTERRUPTED: &str = "nothing was changed; the next run starts anew";
+
 /// Runs the command.
 pub fn run(arguments: &Verify, context: &Context) -> Outcome {
     let vault = context.open_vault()?;
     let builds = arguments.builds.iter().map(|build| Ok(vault.build(build)?.number)).collect::<Result<_>>()?;
     let options = VerifyOptions { builds, read_data: arguments.read_data };
-    let report = context.work("verify", Expected::Counted, |progress| vault.verify(&options, progress))?;
+    let report = context
+        .work("verify", Expected::Counted, |progress| vault.verify(&options, progress))
+        .map_err(|failure| failure.when_interrupted(INTERRUPTED))?;
     let answer = context.done(&report, || describe(&report, arguments.read_data));
     Ok(match report.problems.len() {
         0 => answer,
