@@ -136,6 +136,14 @@ struct Job {
     folder_key: [u8; 16],
 }
 
+/// Why a file was not read.
+enum Failure {
+    /// It is about this one file, which is left out and named.
+    Source(Error),
+    /// It is about the store, or the user wants to stop: the snapshot ends.
+    Snapshot(Error),
+}
+
 struct Shared<'a> {
     store: &'a Store,
     tree: &'a TreeBuilder<'a>,
@@ -232,11 +240,11 @@ impl Shared<'_> {
         for try_number in 1.. {
             let (ingested, before, after) = match self.read_once(job) {
                 Ok(read) => read,
-                Err(error) if is_about_the_source(&error) => {
+                Err(Failure::Source(error)) => {
                     self.note_unreadable(&job.shown, &error);
                     return Ok(None);
                 }
-                Err(error) => return Err(error),
+                Err(Failure::Snapshot(error)) => return Err(error),
             };
             let is_at_rest = before.key == after.key && ingested.content.size == after.key.size;
             if !is_at_rest && try_number < MAX_TRIES {
@@ -258,17 +266,22 @@ impl Shared<'_> {
         unreachable!("the last try returns")
     }
 
-    fn read_once(&self, job: &Job) -> Result<(Ingested, Stat, Stat)> {
+    fn read_once(&self, job: &Job) -> std::result::Result<(Ingested, Stat, Stat), Failure> {
         let path = job.path.as_path();
-        let fail = |error| Error::io("read", &job.shown, error);
+        let fail = |error| Failure::Source(Error::io("read", &job.shown, error));
         let file = host::open_to_read(path).map_err(fail)?;
         let before = host::stat_of_file(&file).map_err(fail)?;
         if before.kind != HostKind::File {
-            return Err(Error::new(ErrorKind::NotFound, format!("{} is no file any more", job.shown)));
+            return Err(Failure::Source(Error::not_found(format!("{} is no file any more", job.shown))));
         }
-        let source = HostFile { file: &file, path: Path::new(&job.shown) };
+        let source = HostFile::new(&file, Path::new(&job.shown));
         let is_sparse = before.allocated < before.key.size;
-        let ingested = ingest_bytes(self.store, &source, before.key.size, is_sparse, self.progress)?;
+        let ingested = ingest_bytes(self.store, &source, before.key.size, is_sparse, self.progress).map_err(
+            |error| match source.has_failed() {
+                true => Failure::Source(error),
+                false => Failure::Snapshot(error),
+            },
+        )?;
         let after = host::stat_of_file(&file).map_err(fail)?;
         Ok((ingested, before, after))
     }
@@ -304,15 +317,6 @@ impl Shared<'_> {
         let mut notes = self.notes.lock();
         notes.warn("files that changed while they were read", format!("{shown} changed while it was read"));
         notes.incomplete.push(shown.to_owned());
-    }
-}
-
-/// Tells errors of the one file from those that end the snapshot.
-fn is_about_the_source(error: &Error) -> bool {
-    match error.kind() {
-        ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::NotDirectory | ErrorKind::IsDirectory => true,
-        ErrorKind::Io => error.message().starts_with("cannot read "),
-        _ => false,
     }
 }
 

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use std::cell::RefCell;
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Lengths of chunks. Smaller ones find more repeats between builds, larger ones cost less index and decode faster.
 const MIN_CHUNK_LEN: usize = 8 << 10;
@@ -47,10 +48,26 @@ impl ByteSource for dyn DiskFile + '_ {
 
 /// A file of the host, with its path for messages.
 pub struct HostFile<'a> {
-    /// The open file.
-    pub file: &'a File,
-    /// Where it was opened.
-    pub path: &'a Path,
+    file: &'a File,
+    path: &'a Path,
+    has_failed: AtomicBool,
+}
+
+impl<'a> HostFile<'a> {
+    /// Reads `file`, which was opened at `path`.
+    pub fn new(file: &'a File, path: &'a Path) -> HostFile<'a> {
+        HostFile { file, path, has_failed: AtomicBool::new(false) }
+    }
+
+    /// Tells whether the file itself could not be read: then an error is about the source, else about the store.
+    pub fn has_failed(&self) -> bool {
+        self.has_failed.load(Relaxed)
+    }
+
+    fn fail(&self, error: std::io::Error) -> Error {
+        self.has_failed.store(true, Relaxed);
+        Error::io("read", self.path, error)
+    }
 }
 
 impl ByteSource for HostFile<'_> {
@@ -58,13 +75,13 @@ impl ByteSource for HostFile<'_> {
         loop {
             match host::read_at(self.file, buf, offset) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                result => return result.map_err(|error| Error::io("read", self.path, error)),
+                result => return result.map_err(|error| self.fail(error)),
             }
         }
     }
 
     fn next_data(&self, offset: u64) -> Result<Option<(u64, u64)>> {
-        host::next_data(self.file, offset).map_err(|error| Error::io("read", self.path, error))
+        host::next_data(self.file, offset).map_err(|error| self.fail(error))
     }
 }
 

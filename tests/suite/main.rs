@@ -2,6 +2,7 @@
 
 mod cli;
 mod compare;
+mod crash;
 mod damage;
 #[cfg(unix)]
 mod kill;

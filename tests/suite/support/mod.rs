@@ -1,5 +1,7 @@
 //! Folders to snapshot, and comparisons of what came back.
 
+pub mod crashes;
+pub mod faulty;
 pub mod folder;
 pub mod kills;
 pub mod seed;
