@@ -1,12 +1,14 @@
 //! Bytes in: files and trees become chunks and manifests, and builds are published.
 //!
-//! [`ingest_file`] cuts and stores the bytes of one file. [`directory`] walks a folder of the host. [`publish`] makes a
-//! finished tree a build. Everything goes through [`crate::store::Store::put`].
+//! [`ingest_file`] cuts and stores the bytes of one file. [`directory`] walks a folder of the host, [`session`] takes a
+//! tree that is copied in. [`publish`] makes a finished tree a build. Everything goes through
+//! [`crate::store::Store::put`].
 
 mod commit;
 pub mod directory;
 mod ignore_rules;
 mod pipeline;
+pub mod session;
 mod tree_builder;
 
 pub use commit::{Draft, publish};

@@ -434,7 +434,13 @@ impl Filesystem for Fuse {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        let set = self.call("setxattr", node(ino), |tree| tree.set_xattr(node(ino), name.as_bytes(), value));
+        let set = self.call("setxattr", node(ino), |tree| {
+            tree.set_xattr(node(ino), name.as_bytes(), value)?;
+            match translate::mode_of_access_list(value).filter(|_| name.as_bytes() == translate::ACCESS_LIST) {
+                Some(mode) => tree.set_permissions(node(ino), mode),
+                None => Ok(()),
+            }
+        });
         reply_empty(set, reply);
     }
 

@@ -115,3 +115,46 @@ pub(super) fn allocation(mode: i32) -> Option<Allocation> {
         _ => None,
     }
 }
+
+/// The xattr by which tools set an access list, also when it says no more than the mode.
+pub(super) const ACCESS_LIST: &[u8] = b"system.posix_acl_access";
+
+/// Returns the permission bits that an access list stands for; `None` if it cannot be understood.
+///
+/// `cp -a` sets the list and then no mode, so a list that is dropped must leave its mode behind. The layout is that of
+/// `linux/posix_acl_xattr.h`: a version in 4 bytes, then entries of a tag and bits in 2 bytes each and an id in 4.
+pub(super) fn mode_of_access_list(list: &[u8]) -> Option<u16> {
+    const VERSION: [u8; 4] = 2u32.to_le_bytes();
+    const OWNER: u16 = 0x01;
+    const GROUP: u16 = 0x04;
+    const MASK: u16 = 0x10;
+    const OTHER: u16 = 0x20;
+    let (entries, rest) = list.strip_prefix(&VERSION)?.as_chunks::<8>();
+    let bits = |wanted: u16| {
+        let of_tag = |entry: &&[u8; 8]| u16::from_le_bytes([entry[0], entry[1]]) == wanted;
+        entries.iter().find(of_tag).map(|entry| u16::from_le_bytes([entry[2], entry[3]]) & 0o7)
+    };
+    // Where there is a mask, the group's bits of the mode are the mask's.
+    let group = bits(MASK).or(bits(GROUP))?;
+    rest.is_empty().then_some(bits(OWNER)? << 6 | group << 3 | bits(OTHER)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn access_lists_leave_their_mode_behind() {
+        let list = |entries: &[(u16, u16)]| {
+            let mut list = 2u32.to_le_bytes().to_vec();
+            for (tag, bits) in entries {
+                list.extend([tag.to_le_bytes(), bits.to_le_bytes(), [0xff; 2], [0xff; 2]].concat());
+            }
+            list
+        };
+        assert_eq!(mode_of_access_list(&list(&[(1, 7), (4, 5), (0x20, 4)])), Some(0o754));
+        assert_eq!(mode_of_access_list(&list(&[(1, 6), (2, 7), (4, 0), (0x10, 4), (0x20, 0)])), Some(0o640));
+        assert_eq!(mode_of_access_list(&list(&[(1, 6)])), None);
+        assert_eq!(mode_of_access_list(b"xx"), None);
+    }
+}

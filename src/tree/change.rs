@@ -1,9 +1,11 @@
 //! Changes to the tree: which place takes them, and with what error the others refuse.
 
-use super::number::Place;
-use super::types::{Access, Allocation, Attr, AttrChange, Handle, Kind, NodeId, Opened, RenameMode};
-use super::{Tree, not_a_directory, nowhere, root};
-use crate::error::{Error, Result};
+use super::number::{HiddenItem, Place};
+use super::types::{Access, Allocation, Attr, AttrChange, Handle, Kind, NodeId, Opened, RenameMode, TimeChange};
+use super::{Tree, control, not_a_directory, nowhere, root, snapshot};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ingest::session::{At, NewNode, NodeNumber, ROOT, Space};
+use crate::manifest::Timestamp;
 
 /// A name in a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,13 +16,47 @@ pub struct NameAt<'a> {
     pub name: &'a [u8],
 }
 
+/// Links have no permissions of their own.
+const SYMLINK_MODE: u16 = 0o777;
+
+impl<'a> NameAt<'a> {
+    /// Returns the name in the directory `node` of a session.
+    fn within(self, node: NodeNumber) -> At<'a> {
+        At { directory: node, name: self.name }
+    }
+}
+
 impl Tree {
     /// Changes attributes of a node, and returns all of them; a change of nothing is refused too where nothing can change.
     ///
     /// # Errors
     /// `ReadOnly` outside sessions; `IsDirectory` for the size of a directory; `NoSpace` or `Io` from the disk.
-    pub fn set_attr(&self, node: NodeId, _change: &AttrChange) -> Result<Attr> {
-        Err(self.refuse_node(node))
+    pub fn set_attr(&self, node: NodeId, change: &AttrChange) -> Result<Attr> {
+        match Place::of(node) {
+            Place::Session { serial, node } => {
+                let session = self.session(serial)?;
+                if let Some(size) = change.size {
+                    session.set_len(node, size)?;
+                }
+                let mtime = change.mtime.map(|time| match time {
+                    TimeChange::Now => Timestamp::now(),
+                    TimeChange::At(time) => time,
+                });
+                session.change(node, change.mode, mtime)?;
+                snapshot::attr(self, serial, node)
+            }
+            Place::SessionHidden(serial, item) => control::set_attr(self, serial, item, change),
+            _ => Err(self.refuse_node(node)),
+        }
+    }
+
+    /// Sets the nine bits for owner, group and others alone.
+    ///
+    /// # Errors
+    /// As [`Tree::set_attr`].
+    pub fn set_permissions(&self, node: NodeId, mode: u16) -> Result<()> {
+        let mode = (self.attr(node)?.mode & !0o777) | (mode & 0o777);
+        self.set_attr(node, &AttrChange { mode: Some(mode), ..AttrChange::default() }).map(drop)
     }
 
     /// Makes a directory; the node is counted as looked up.
@@ -31,6 +67,7 @@ impl Tree {
         match Place::of(at.directory) {
             Place::Root => Err(root::refuse(at.name)),
             Place::Folder(index) => self.folder(index)?.make_directory(self, at.name, mode),
+            Place::Session { serial, node } => snapshot::make(self, serial, at.within(node), NewNode::Directory, mode),
             _ => Err(self.refuse_directory(at.directory)),
         }
     }
@@ -43,6 +80,8 @@ impl Tree {
         match Place::of(at.directory) {
             Place::Root => Err(root::refuse(at.name)),
             Place::Folder(index) => self.folder(index)?.make_file(self, at.name, mode, access),
+            Place::Session { serial, node } => snapshot::make_file(self, serial, at.within(node), mode, access),
+            Place::SessionHidden(serial, HiddenItem::Directory) => control::make_file(self, serial, at.name),
             _ => Err(self.refuse_directory(at.directory)),
         }
     }
@@ -55,6 +94,9 @@ impl Tree {
         match Place::of(at.directory) {
             Place::Root => Err(root::refuse(at.name)),
             Place::Folder(index) => self.folder(index)?.make_symlink(self, at.name, target),
+            Place::Session { serial, node } => {
+                snapshot::make(self, serial, at.within(node), NewNode::Symlink(target.into()), SYMLINK_MODE)
+            }
             _ => Err(self.refuse_directory(at.directory)),
         }
     }
@@ -63,8 +105,16 @@ impl Tree {
     ///
     /// # Errors
     /// As [`Tree::make_directory`]; `NotPermitted` if `node` is a directory.
-    pub fn link(&self, _node: NodeId, at: NameAt<'_>) -> Result<Attr> {
-        Err(self.refuse_directory(at.directory))
+    pub fn link(&self, node: NodeId, at: NameAt<'_>) -> Result<Attr> {
+        match (Place::of(node), Place::of(at.directory)) {
+            (Place::Session { serial, node }, Place::Session { serial: to, node: directory }) if serial == to => {
+                snapshot::link(self, serial, node, at.within(directory))
+            }
+            (_, Place::Session { .. } | Place::Folder(root::SNAPSHOT)) => {
+                Err(Error::new(ErrorKind::NotPermitted, "only a file of the same session can be linked"))
+            }
+            _ => Err(self.refuse_directory(at.directory)),
+        }
     }
 
     /// Removes a directory when `kind` says so, else anything that is none.
@@ -74,6 +124,8 @@ impl Tree {
     pub fn remove(&self, at: NameAt<'_>, kind: Kind) -> Result<()> {
         match Place::of(at.directory) {
             Place::Folder(index) => self.folder(index)?.remove(self, at.name, kind),
+            Place::Session { serial, node } => self.session(serial)?.remove(at.within(node), kind == Kind::Directory),
+            Place::SessionHidden(..) => Err(Error::new(ErrorKind::NotPermitted, "hidden files cannot be removed")),
             _ => Err(self.refuse_directory(at.directory)),
         }
     }
@@ -82,57 +134,107 @@ impl Tree {
     ///
     /// # Errors
     /// `NotFound`, `Exists`, `NotEmpty`, `IsDirectory`, `NotDirectory`, `ReadOnly`.
-    pub fn rename(&self, from: NameAt<'_>, to: NameAt<'_>, _mode: RenameMode) -> Result<()> {
-        let _ = to;
-        Err(self.refuse_directory(from.directory))
+    pub fn rename(&self, from: NameAt<'_>, to: NameAt<'_>, mode: RenameMode) -> Result<()> {
+        let (from_place, to_place) = (Place::of(from.directory), Place::of(to.directory));
+        match (from_place, to_place) {
+            (Place::Folder(root::SNAPSHOT), _) => snapshot::rename_session(self, from.name, (to_place, to.name), mode),
+            (Place::Session { serial, node }, Place::Session { serial: other, node: to_node }) if serial == other => {
+                snapshot::refuse_hidden(to.within(to_node))?;
+                let session = self.session(serial)?;
+                session.rename(from.within(node), to.within(to_node), snapshot::replacing(mode))
+            }
+            (Place::Session { .. }, Place::Session { .. }) => {
+                Err(Error::new(ErrorKind::NotPermitted, "an entry cannot be moved to another session"))
+            }
+            (Place::Session { .. }, Place::Folder(_)) => {
+                Err(Error::invalid("only a whole session can be moved here, not a part of one"))
+            }
+            (Place::Session { .. }, _) => Err(self.refuse_directory(to.directory)),
+            (Place::SessionHidden(..), _) => Err(Error::new(ErrorKind::NotPermitted, "hidden files cannot be moved")),
+            _ => Err(self.refuse_directory(from.directory)),
+        }
     }
 
     /// Writes all of `bytes` into a file at `offset`.
     ///
     /// # Errors
     /// `NoSpace` or `Io` from the disk; `ReadOnly`; `TooLarge`.
-    pub fn write(&self, node: NodeId, _offset: u64, _bytes: &[u8]) -> Result<()> {
-        Err(self.refuse_node(node))
+    pub fn write(&self, node: NodeId, offset: u64, bytes: &[u8]) -> Result<()> {
+        match Place::of(node) {
+            Place::Session { serial, node } => self.session(serial)?.write(node, offset, bytes),
+            Place::SessionHidden(serial, item) => control::write(self, serial, item, offset, bytes),
+            _ => Err(self.refuse_node(node)),
+        }
     }
 
     /// Changes how a range of a file takes space.
     ///
     /// # Errors
     /// `NoSpace` when there is not enough room; `ReadOnly`, `Unsupported`.
-    pub fn allocate(&self, node: NodeId, _allocation: Allocation, _offset: u64, _len: u64) -> Result<()> {
-        Err(self.refuse_node(node))
+    pub fn allocate(&self, node: NodeId, allocation: Allocation, offset: u64, len: u64) -> Result<()> {
+        let Place::Session { serial, node } = Place::of(node) else { return Err(self.refuse_node(node)) };
+        let (space, keep_size) = match allocation {
+            Allocation::Reserve { keep_size } => (Space::Reserve, keep_size),
+            Allocation::Punch => (Space::Zero, true),
+            Allocation::Zero { keep_size } => (Space::Zero, keep_size),
+        };
+        self.session(serial)?.allocate(node, space, offset, len, keep_size)
     }
 
     /// Ends a turn of writing: reports what could not be reported by a write.
     ///
     /// # Errors
     /// `Invalid` when what was written to a hidden file cannot be understood.
-    pub fn flush(&self, _node: NodeId, _handle: Handle) -> Result<()> {
-        Ok(())
+    pub fn flush(&self, node: NodeId, _handle: Handle) -> Result<()> {
+        match Place::of(node) {
+            Place::SessionHidden(serial, item) => control::flush(self, serial, item),
+            _ => Ok(()),
+        }
     }
 
     /// Makes what was written to a file, or the names of a directory, survive a crash of the system.
     ///
     /// # Errors
     /// `Io` from the disk.
-    pub fn sync(&self, _node: NodeId) -> Result<()> {
-        Ok(())
+    pub fn sync(&self, node: NodeId) -> Result<()> {
+        match Place::of(node) {
+            Place::Session { serial, node } => self.session(serial)?.sync(node),
+            _ => Ok(()),
+        }
     }
 
     /// Sets an extended attribute.
     ///
     /// # Errors
     /// `ReadOnly`; `TooLarge` beyond 64 KiB.
-    pub fn set_xattr(&self, node: NodeId, _name: &[u8], _value: &[u8]) -> Result<()> {
-        Err(self.refuse_node(node))
+    pub fn set_xattr(&self, node: NodeId, name: &[u8], value: &[u8]) -> Result<()> {
+        let Place::Session { serial, node } = Place::of(node) else { return self.refuse_xattr(node) };
+        let session = self.session(serial)?;
+        match node == ROOT && control::set_meta_xattr(&session, name, Some(value))? {
+            true => Ok(()),
+            false => session.set_xattr(node, name, value),
+        }
     }
 
     /// Removes an extended attribute.
     ///
     /// # Errors
     /// `ReadOnly`; `NoAttribute` if there is none.
-    pub fn remove_xattr(&self, node: NodeId, _name: &[u8]) -> Result<()> {
-        Err(self.refuse_node(node))
+    pub fn remove_xattr(&self, node: NodeId, name: &[u8]) -> Result<()> {
+        let Place::Session { serial, node } = Place::of(node) else { return self.refuse_xattr(node) };
+        let session = self.session(serial)?;
+        match node == ROOT && control::set_meta_xattr(&session, name, None)? {
+            true => Ok(()),
+            false => session.remove_xattr(node, name),
+        }
+    }
+
+    /// Refuses an xattr, but for hidden files, where a copy may set what it likes and nothing is kept.
+    fn refuse_xattr(&self, node: NodeId) -> Result<()> {
+        match Place::of(node) {
+            Place::SessionHidden(..) => Ok(()),
+            _ => Err(self.refuse_node(node)),
+        }
     }
 
     /// Returns the error for changing a node that cannot change.

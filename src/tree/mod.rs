@@ -10,11 +10,13 @@
 mod builds;
 mod change;
 mod content;
+mod control;
 mod hidden;
 mod milestones;
 mod number;
 mod resolve;
 mod root;
+mod snapshot;
 mod table;
 mod types;
 mod view;
@@ -28,8 +30,10 @@ pub use types::{
 use crate::disk::Space;
 use crate::error::{Error, ErrorKind, Result};
 use crate::vault::Vault;
+use control::MetaBuffers;
 use number::{HiddenItem, Place};
 use root::Folder;
+use snapshot::SessionTable;
 use std::sync::Arc;
 use table::{Node, NodeTable};
 use view::{CurrentView, View, ViewChanges};
@@ -43,13 +47,23 @@ pub struct Tree {
     nodes: NodeTable,
     view: CurrentView,
     folders: Vec<Box<dyn Folder>>,
+    session_table: SessionTable,
+    meta_buffers: MetaBuffers,
     events: EventSink,
 }
 
 impl Tree {
     /// Makes the tree of `vault`; reads nothing yet.
     pub fn new(vault: Arc<Vault>, events: EventSink) -> Tree {
-        Tree { vault, nodes: NodeTable::default(), view: CurrentView::default(), folders: root::folders(), events }
+        Tree {
+            vault,
+            nodes: NodeTable::default(),
+            view: CurrentView::default(),
+            folders: root::folders(),
+            session_table: SessionTable::default(),
+            meta_buffers: MetaBuffers::default(),
+            events,
+        }
     }
 
     /// Returns what `name` stands for in `directory`, counted as one lookup of the node; `None` when there is no such name.
@@ -65,6 +79,8 @@ impl Tree {
             }
             Place::Content { .. } => content::lookup(self, directory, name),
             Place::Hidden(slot, HiddenItem::Directory) => hidden::content_lookup(self, slot, name),
+            Place::Session { serial, node } => snapshot::lookup(self, serial, node, name),
+            Place::SessionHidden(serial, HiddenItem::Directory) => control::lookup(self, serial, name),
             _ => Err(not_a_directory()),
         }
     }
@@ -73,6 +89,7 @@ impl Tree {
     pub fn names_lifetime(&self, directory: NodeId) -> Lifetime {
         match Place::of(directory) {
             Place::Folder(_) => Lifetime::Short,
+            Place::SessionHidden(..) => Lifetime::Never,
             _ => Lifetime::Forever,
         }
     }
@@ -81,6 +98,7 @@ impl Tree {
     pub fn forget(&self, node: NodeId, count: u64) {
         match Place::of(node) {
             Place::File | Place::Content { .. } => self.nodes.forget(node, count),
+            Place::Session { serial, .. } => self.forget_session(serial, count),
             _ => {}
         }
     }
@@ -101,6 +119,8 @@ impl Tree {
             Place::File | Place::Content { .. } => content::attr(self, node),
             Place::Link(_) => self.link_attr(node),
             Place::Hidden(slot, item) => hidden::content_attr(self, slot, item),
+            Place::Session { serial, node } => snapshot::attr(self, serial, node),
+            Place::SessionHidden(serial, item) => control::attr(self, serial, item),
             _ => Err(nowhere(node)),
         }
     }
@@ -114,6 +134,8 @@ impl Tree {
             Place::Root | Place::Folder(_) => Ok(NodeId::ROOT),
             Place::Content { .. } => content::parent(self, directory),
             Place::Hidden(slot, _) => Ok(Place::Content { slot, ordinal: 0 }.node()),
+            Place::Session { serial, node } => snapshot::parent(self, serial, node),
+            Place::SessionHidden(serial, _) => Ok(Place::Session { serial, node: 0 }.node()),
             _ => Err(not_a_directory()),
         }
     }
@@ -130,7 +152,8 @@ impl Tree {
             Place::Root => root::list(self, after, sink),
             Place::Folder(index) => self.folder(index)?.list(self, after, looking, sink),
             Place::Content { .. } => content::list(self, directory, after, looking, sink),
-            Place::Hidden(_, HiddenItem::Directory) => Ok(()),
+            Place::Hidden(_, HiddenItem::Directory) | Place::SessionHidden(_, HiddenItem::Directory) => Ok(()),
+            Place::Session { serial, node } => snapshot::list(self, serial, node, after, looking, sink),
             _ => Err(not_a_directory()),
         }
     }
@@ -142,6 +165,7 @@ impl Tree {
     pub fn read_link(&self, node: NodeId) -> Result<Arc<[u8]>> {
         match Place::of(node) {
             Place::Content { .. } => content::read_link(self, node),
+            Place::Session { serial, node } => self.session(serial)?.read_link(node),
             Place::Link(slot) => {
                 let view = self.view()?;
                 let (build, milestone) = view.slot(slot).ok_or_else(|| nowhere(node))?;
@@ -163,6 +187,8 @@ impl Tree {
         match Place::of(node) {
             Place::File | Place::Hidden(..) if access.write || access.truncate => Err(root::read_only("a build")),
             Place::File | Place::Hidden(..) => Ok(kept),
+            Place::Session { serial, node } => snapshot::open(self, serial, node, access),
+            Place::SessionHidden(serial, item) => control::open(self, serial, item, access),
             Place::Root | Place::Folder(_) | Place::Content { .. } => {
                 Err(Error::new(ErrorKind::IsDirectory, "a directory cannot be opened as a file"))
             }
@@ -171,7 +197,13 @@ impl Tree {
     }
 
     /// Gives back a handle.
-    pub fn close(&self, _node: NodeId, _handle: Handle) {}
+    pub fn close(&self, node: NodeId, handle: Handle) {
+        match Place::of(node) {
+            Place::Session { serial, node } => snapshot::close(self, serial, node, handle),
+            Place::SessionHidden(serial, item) => control::close(self, serial, item, handle),
+            _ => {}
+        }
+    }
 
     /// Reads up to `buf.len()` bytes of a file at `offset`; less only at its end.
     ///
@@ -181,6 +213,8 @@ impl Tree {
         match Place::of(node) {
             Place::File => self.vault.reader().read_at(&content::file(self, node)?, offset, buf),
             Place::Hidden(slot, item) => Ok(copy_range(&hidden::content_bytes(self, slot, item)?, offset, buf)),
+            Place::Session { serial, node } => self.session(serial)?.read(node, offset, buf),
+            Place::SessionHidden(serial, item) => control::read(self, serial, item, offset, buf),
             Place::Root | Place::Folder(_) | Place::Content { .. } => {
                 Err(Error::new(ErrorKind::IsDirectory, "a directory has no bytes to read"))
             }
@@ -195,6 +229,7 @@ impl Tree {
     pub fn next_data(&self, node: NodeId, offset: u64) -> Result<Option<(u64, u64)>> {
         match Place::of(node) {
             Place::File => self.vault.reader().next_data(&content::file(self, node)?, offset),
+            Place::Session { serial, node } => self.session(serial)?.next_data(node, offset),
             _ => {
                 let size = self.attr(node)?.size;
                 Ok((offset < size).then_some((offset, size)))
@@ -237,6 +272,7 @@ impl Tree {
     pub fn xattr(&self, node: NodeId, name: &[u8]) -> Result<Vec<u8>> {
         let value = match Place::of(node) {
             Place::File | Place::Content { .. } => content::xattrs(self, node)?.0.get(name).cloned(),
+            Place::Session { serial, node } => self.session(serial)?.xattrs(node)?.0.remove(name),
             _ => None,
         };
         value.ok_or_else(|| Error::new(ErrorKind::NoAttribute, "the node has no such attribute"))
@@ -249,6 +285,7 @@ impl Tree {
     pub fn xattr_names(&self, node: NodeId) -> Result<Vec<Vec<u8>>> {
         match Place::of(node) {
             Place::File | Place::Content { .. } => Ok(content::xattrs(self, node)?.0.keys().cloned().collect()),
+            Place::Session { serial, node } => Ok(self.session(serial)?.xattrs(node)?.0.into_keys().collect()),
             _ => Ok(Vec::new()),
         }
     }

@@ -6,6 +6,7 @@ use super::Tree;
 use super::builds::Builds;
 use super::milestones::Milestones;
 use super::number::Place;
+use super::snapshot::Snapshot;
 use super::types::{Access, Attr, DirEntry, DirSink, Kind, Lifetime, Looking, NodeId, Opened};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::Timestamp;
@@ -14,10 +15,12 @@ use crate::manifest::Timestamp;
 pub(super) const BUILDS: usize = 0;
 /// The index of `/milestones`.
 pub(super) const MILESTONES: usize = 1;
+/// The index of `/.snapshot`.
+pub(super) const SNAPSHOT: usize = 2;
 
 /// Returns the top-level folders, in the order of their index.
 pub(super) fn folders() -> Vec<Box<dyn Folder>> {
-    vec![Box::new(Builds), Box::new(Milestones)]
+    vec![Box::new(Builds), Box::new(Milestones), Box::new(Snapshot)]
 }
 
 /// A top-level folder. What it does not override is refused, because most places cannot be written.

@@ -2,6 +2,8 @@
 
 mod cli;
 mod compare;
+#[cfg(target_os = "linux")]
+mod copy_in;
 mod crash;
 mod damage;
 #[cfg(unix)]

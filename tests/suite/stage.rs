@@ -161,9 +161,14 @@ pub fn fill(dir: &Path, salt: u64) {
     symlink("../nowhere", dir.join("dangling")).unwrap();
     let sparse = std::fs::File::create(dir.join("sparse.img")).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&sparse, b"at the end of a hole", 5_000_000).unwrap();
-    let old = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000_000, 123_456_789);
-    std::fs::File::open(dir.join("readme.txt")).unwrap().set_modified(old).unwrap();
-    std::fs::File::open(dir.join("hollow")).unwrap().set_modified(old).unwrap();
+    // Long ago: some tools take times within one second for the same.
+    for (index, path) in walk(dir).keys().enumerate() {
+        let path = dir.join(path);
+        if !path.is_symlink() {
+            let time = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000_000 + index as u64, 123_456_789);
+            std::fs::File::open(path).unwrap().set_modified(time).unwrap();
+        }
+    }
 }
 
 /// Returns `len` bytes that do not compress, the same for the same `salt`.

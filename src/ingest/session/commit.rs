@@ -1,0 +1,273 @@
+//! From a session to a build: store what is left, describe every directory from the bottom up, publish.
+//!
+//! While it is committed a session cannot be changed; when that fails it is open again, as it was. Once it is a build its
+//! spool is gone, and it can still be read by those who hold its nodes.
+
+use super::junk::is_junk;
+use super::nodes::{Body, Bytes, Node};
+use super::op::{NodeNumber, Op};
+use super::status::failures;
+use super::{ROOT, Session, SessionState, State};
+use crate::catalogue::{Build, Completeness};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ingest::{Draft, Ingested, ingest_file, ingest_xattrs, publish};
+use crate::manifest::{Attributes, Content, Directory, Entry, EntryKind, encode_directory};
+use crate::name::{FileName, RefName, show};
+use crate::store::{Class, Store, Ticket};
+use rayon::prelude::*;
+use std::collections::HashMap;
+
+/// What a session becomes.
+#[derive(Debug, Clone)]
+pub struct CommitRequest {
+    /// The id of the build.
+    pub id: RefName,
+    /// Also mark the build as this milestone.
+    pub milestone: Option<RefName>,
+    /// How sure it is that nothing is missing.
+    pub completeness: Completeness,
+}
+
+impl Session {
+    /// Makes the session a build; nothing is published after an error.
+    ///
+    /// # Errors
+    /// `Busy` while somebody has a file open to write; `Io` when a write had failed, with the first of the files; `Exists`
+    /// if the id or the milestone is taken; `Invalid` if nothing is in the session; those of the store.
+    pub fn commit(&self, request: &CommitRequest) -> Result<Build> {
+        let left = self.start_commit(request)?;
+        match self.finish_commit(request, left) {
+            Ok(build) => Ok(build),
+            Err(error) => {
+                let mut state = self.state.lock();
+                state.phase = SessionState::Open;
+                // What was lost with a pack is stored again by the next attempt; the spool has it.
+                state.stored.retain(|_, stored| self.store.is_durable(stored.ticket).is_ok());
+                drop(state);
+                Err(error.context(format!("session {}", self.name())))
+            }
+        }
+    }
+
+    /// Checks what can be checked at once, closes the session to changes, and returns the files that are not stored.
+    fn start_commit(&self, request: &CommitRequest) -> Result<Vec<(NodeNumber, u64)>> {
+        let catalogue = self.store.catalogue();
+        if catalogue.build_by_id(&request.id)?.is_some() {
+            let message = format!("a build with the id {} exists already", request.id);
+            return Err(Error::new(ErrorKind::Exists, message).with_hint("rename the session and commit it again"));
+        }
+        if let Some(name) = &request.milestone
+            && catalogue.milestone(name)?.is_some()
+        {
+            return Err(Error::new(ErrorKind::Exists, format!("there is a milestone {name} already")));
+        }
+        let mut state = self.changing()?;
+        if let Some((&node, _)) = state.open.iter().find(|(_, open)| open.is_written()) {
+            let message = format!("the file {} is still open to be written", super::status::path_of(&state, node));
+            return Err(Error::new(ErrorKind::Busy, message).with_hint("wait for the copy to end"));
+        }
+        if let Some(failure) = failures(&state).into_iter().next() {
+            let message = format!("not everything was written: {failure}");
+            return Err(Error::new(ErrorKind::Io, message).with_hint("copy the file again, or remove it"));
+        }
+        let has_entry = |node: NodeNumber| state.nodes.get(node).is_ok_and(|node| !is_left_out(node));
+        if !state.nodes.children(ROOT)?.iter().any(has_entry) {
+            return Err(Error::invalid(format!("session {} is empty", state.name)));
+        }
+        state.phase = SessionState::Committing;
+        let left = state.nodes.iter().filter(|(number, _)| !state.stored.contains_key(number));
+        let left = left.filter_map(|(number, node)| match node.body {
+            Body::File(Bytes::Spool { len, has_file: true }) if len > 0 && !is_left_out(node) => Some((number, len)),
+            _ => None,
+        });
+        let left = left.collect();
+        state.storing.clear();
+        Ok(left)
+    }
+
+    fn finish_commit(&self, request: &CommitRequest, left: Vec<(NodeNumber, u64)>) -> Result<Build> {
+        let stored: Vec<(NodeNumber, Ingested)> = left
+            .into_par_iter()
+            .map(|(node, len)| {
+                let file = self.disk().open(&self.spool_path(node))?;
+                Ok((node, ingest_file(&self.store, &*file, len)?))
+            })
+            .collect::<Result<_>>()?;
+        let mut state = self.state.lock();
+        for (node, stored) in stored {
+            state.stored_bytes += stored.stored_bytes;
+            state.stored.insert(node, stored);
+        }
+        let mut builder =
+            Builder { state: &state, store: &self.store, ticket: Ticket::default(), stored_bytes: state.stored_bytes };
+        let root = builder.tree()?;
+        let draft = builder.draft(request, root)?;
+        // A restart that finds this op and the build knows that nothing is left to do.
+        state.journal.append(&Op::Committing { id: request.id.to_string() })?;
+        let (build, _) = publish(&self.store, draft)?;
+        self.become_committed(&mut state);
+        Ok(build)
+    }
+
+    /// Points every file at what was stored, and removes the spool.
+    fn become_committed(&self, state: &mut State) {
+        let stored: HashMap<NodeNumber, Ingested> = std::mem::take(&mut state.stored);
+        for (node, stored) in stored {
+            if let Ok(bytes @ Bytes::Spool { .. }) = state.nodes.bytes_mut(node) {
+                self.activity.spool_changed(bytes.len(), 0);
+                *bytes = Bytes::Stored(Box::new(stored.content));
+            }
+        }
+        for open in state.open.values_mut() {
+            open.forget_spool();
+        }
+        state.queue.clear();
+        state.phase = SessionState::Committed;
+        if let Err(error) = self.disk().remove_dir_all(&self.folder) {
+            tracing::warn!(%error, "the spool of a committed session was left");
+        }
+    }
+}
+
+fn is_left_out(node: &Node) -> bool {
+    let mode = matches!(node.body, Body::File(_)).then_some(node.mode);
+    is_junk(&node.name, mode)
+}
+
+/// Describes a session's tree.
+struct Builder<'a> {
+    state: &'a State,
+    store: &'a Store,
+    ticket: Ticket,
+    stored_bytes: u64,
+}
+
+/// A directory that is being described.
+struct Open {
+    number: NodeNumber,
+    /// Its children in reverse order; the last is the next.
+    left: Vec<NodeNumber>,
+    entries: Vec<Entry>,
+}
+
+impl Builder<'_> {
+    /// Stores every directory, the deepest first, and returns the root.
+    fn tree(&mut self) -> Result<Directory> {
+        // A stack of its own: a tree may be deeper than a thread's stack.
+        let mut open = vec![self.open(ROOT)?];
+        loop {
+            let top = open.last_mut().expect("the root leaves the stack only by the return");
+            if let Some(child) = top.left.pop() {
+                let node = self.state.nodes.get(child)?;
+                match &node.body {
+                    Body::Directory(_) => {
+                        let below = self.open(child)?;
+                        open.push(below);
+                    }
+                    Body::File(bytes) => {
+                        let kind = EntryKind::File(self.content(child, bytes)?);
+                        let entry = self.entry(node, kind)?;
+                        top.entries.push(entry);
+                    }
+                    Body::Symlink(target) => {
+                        let entry = self.entry(node, EntryKind::Symlink(target.clone()))?;
+                        top.entries.push(entry);
+                    }
+                }
+                continue;
+            }
+            let done = open.pop().expect("just looked at");
+            let directory = self.directory(&done.entries)?;
+            let Some(above) = open.last_mut() else { return Ok(directory) };
+            let entry = self.entry(self.state.nodes.get(done.number)?, EntryKind::Directory(directory))?;
+            above.entries.push(entry);
+        }
+    }
+
+    fn open(&self, number: NodeNumber) -> Result<Open> {
+        let mut named = Vec::new();
+        for child in self.state.nodes.children(number)?.iter() {
+            let node = self.state.nodes.get(child)?;
+            if !is_left_out(node) {
+                named.push((node.name.clone(), child));
+            }
+        }
+        named.sort_by(|a, b| b.0.cmp(&a.0));
+        let left: Vec<NodeNumber> = named.into_iter().map(|(_, child)| child).collect();
+        let entries = Vec::with_capacity(left.len());
+        Ok(Open { number, left, entries })
+    }
+
+    fn content(&mut self, number: NodeNumber, bytes: &Bytes) -> Result<Content> {
+        match bytes {
+            Bytes::Stored(content) => Ok(**content),
+            Bytes::Spool { len: 0, .. } => Ok(Content::EMPTY),
+            Bytes::Spool { len, .. } => {
+                let missing = || Error::new(ErrorKind::Io, "a file of the session was not stored");
+                let stored = self.state.stored.get(&number).ok_or_else(missing)?;
+                if stored.content.size != *len {
+                    let name = super::status::path_of(self.state, number);
+                    let message = format!("{name} has {} of its {len} bytes in the spool", stored.content.size);
+                    return Err(Error::new(ErrorKind::Io, message).with_hint("copy the file again"));
+                }
+                self.ticket = self.ticket.join(stored.ticket);
+                Ok(stored.content)
+            }
+        }
+    }
+
+    fn entry(&mut self, node: &Node, kind: EntryKind) -> Result<Entry> {
+        Ok(Entry { name: FileName::new(&*node.name)?, attributes: self.attributes(node)?, kind })
+    }
+
+    fn attributes(&mut self, node: &Node) -> Result<Attributes> {
+        let xattrs = match &node.xattrs {
+            Some(set) => {
+                let (id, ticket) = ingest_xattrs(self.store, set)?;
+                self.ticket = self.ticket.join(ticket);
+                id
+            }
+            None => None,
+        };
+        Ok(Attributes { mode: node.mode, mtime: node.mtime, xattrs })
+    }
+
+    fn directory(&mut self, entries: &[Entry]) -> Result<Directory> {
+        let (store, ticket, stored_bytes) = (self.store, &mut self.ticket, &mut self.stored_bytes);
+        encode_directory(entries, &mut |page| {
+            let put = store.put(page, Class::Tree)?;
+            *ticket = ticket.join(put.ticket);
+            *stored_bytes += put.stored_len;
+            Ok(put.id)
+        })
+    }
+
+    fn draft(&mut self, request: &CommitRequest, root: Directory) -> Result<Draft> {
+        let state = self.state;
+        let mut attributes = self.attributes(state.nodes.get(ROOT)?)?;
+        let mut single_file = None;
+        if state.single
+            && let Some(file) = state.nodes.children(ROOT)?.iter().next()
+        {
+            // Nobody made this directory: it changes when its file does.
+            let file = state.nodes.get(file)?;
+            attributes = Attributes { mode: 0o755, mtime: file.mtime, xattrs: None };
+            single_file = Some(show(&file.name));
+        }
+        let mut info = state.info.clone();
+        info.source.get_or_insert_with(|| format!(".snapshot/{}", state.name));
+        info.tool.get_or_insert_with(|| format!("gamevault {}", env!("CARGO_PKG_VERSION")));
+        Ok(Draft {
+            id: Some(request.id.clone()),
+            root,
+            attributes,
+            single_file,
+            completeness: request.completeness,
+            changed_while_read: Vec::new(),
+            ticket: self.ticket,
+            stored_bytes: self.stored_bytes,
+            info,
+            milestone: request.milestone.clone(),
+        })
+    }
+}

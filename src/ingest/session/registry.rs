@@ -1,0 +1,352 @@
+//! The sessions of a vault that this process has locked.
+//!
+//! Each session is a folder of `spool/`: `lock`, which its process holds; `journal`; and `data/` with the spool files by
+//! node number in hexadecimal. The folder's name says nothing, so a session can be renamed.
+
+use super::background::{self, Activity};
+use super::journal::Journal;
+use super::nodes::{Body, Bytes, Nodes};
+use super::op::{NodeNumber, Op};
+use super::{ReadContent, Session, SessionState, State, folder_path};
+use crate::catalogue::BuildInfo;
+use crate::disk::DiskFile;
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::Timestamp;
+use crate::name::RefName;
+use crate::store::Store;
+use parking_lot::{Mutex, RwLock};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// The folder of all sessions in a vault.
+pub(super) const SPOOL: &str = "spool";
+/// The folder of a session's spool files.
+pub(super) const DATA: &str = "data";
+const LOCK: &str = "lock";
+const JOURNAL: &str = "journal";
+
+/// All sessions of a vault that belong to this process; dropping it leaves them on the disk, to be opened again.
+pub struct Sessions {
+    registered: Arc<Registered>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the background shares with the rest.
+pub(super) struct Registered {
+    store: Arc<Store>,
+    content: Arc<dyn ReadContent>,
+    activity: Arc<Activity>,
+    list: RwLock<List>,
+    /// Held while a session gets or changes its name: two must not take the same one.
+    naming: Mutex<()>,
+}
+
+#[derive(Default)]
+struct List {
+    next_serial: u32,
+    /// All sessions that somebody may still name by their serial.
+    by_serial: BTreeMap<u32, Arc<Session>>,
+    /// The ones that have a name, by its folded form.
+    by_name: HashMap<String, u32>,
+}
+
+impl Registered {
+    pub(super) fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Session>> {
+        self.list.read().by_serial.values().cloned().collect()
+    }
+}
+
+impl Sessions {
+    /// Opens the sessions that earlier processes left, and starts the background.
+    ///
+    /// # Errors
+    /// `Io` if the spool cannot be listed. A session that cannot be read is left alone, with a warning in the log.
+    pub fn open(store: Arc<Store>, content: Arc<dyn ReadContent>) -> Result<Sessions> {
+        store.disk().create_dir(Path::new(SPOOL))?;
+        let registered = Arc::new(Registered {
+            store,
+            content,
+            activity: Arc::new(Activity::new()),
+            list: RwLock::default(),
+            naming: Mutex::default(),
+        });
+        for (folder, len) in registered.store.disk().list(Path::new(SPOOL))? {
+            if len.is_none()
+                && let Err(error) = registered.load(&folder)
+            {
+                tracing::warn!(%error, folder, "a session was left alone");
+            }
+        }
+        let shared = registered.clone();
+        let thread = std::thread::Builder::new().name("session-store".into()).spawn(move || background::run(&shared));
+        let thread = thread.map_err(|error| Error::io("start a thread for", SPOOL, error))?;
+        Ok(Sessions { registered, thread: Some(thread) })
+    }
+
+    /// Starts a session: an empty folder, or with `single` a file that is still to be made.
+    ///
+    /// # Errors
+    /// `Exists` if a session has the name, case folded; `NoSpace` or `Io` from the disk.
+    pub fn create(&self, name: RefName, single: bool) -> Result<Arc<Session>> {
+        let _naming = self.registered.naming.lock();
+        self.check_free(&name, None)?;
+        let disk = self.registered.store.disk();
+        let created = Timestamp::now();
+        let unique = blake3::hash(format!("{created:?} {} {name}", std::process::id()).as_bytes()).to_hex();
+        let folder = folder_path(&unique[..16]);
+        disk.create_dir(&folder.join(DATA))?;
+        let lock = disk.create(&folder.join(LOCK))?;
+        if !lock.try_lock(true)? {
+            return Err(Error::new(ErrorKind::Busy, "another process took the new session"));
+        }
+        let journal = Journal::create(&**disk, &folder.join(JOURNAL))?;
+        let mut state = State::new(name.clone(), created, Nodes::new(created), journal, lock);
+        state.single = single;
+        state.change(Op::Named { name: name.to_string(), single })?;
+        Ok(self.registered.add(folder, state))
+    }
+
+    /// Returns the session called `name`, spelled as it was given.
+    pub fn by_name(&self, name: &[u8]) -> Option<Arc<Session>> {
+        let folded = RefName::new(std::str::from_utf8(name).ok()?).ok()?.folded();
+        let list = self.registered.list.read();
+        let session = list.by_serial.get(list.by_name.get(&folded)?)?;
+        (session.name().as_str().as_bytes() == name).then(|| session.clone())
+    }
+
+    /// Returns the session with this serial, also one that has become a build since.
+    pub fn by_serial(&self, serial: u32) -> Option<Arc<Session>> {
+        self.registered.list.read().by_serial.get(&serial).cloned()
+    }
+
+    /// Returns the sessions that can be changed, by serial.
+    pub fn list(&self) -> Vec<Arc<Session>> {
+        let list = self.registered.list.read();
+        let named: HashSet<u32> = list.by_name.values().copied().collect();
+        list.by_serial.iter().filter(|(serial, _)| named.contains(serial)).map(|(_, session)| session.clone()).collect()
+    }
+
+    /// Gives a session another name.
+    ///
+    /// # Errors
+    /// `Exists` if another session has the name, case folded.
+    pub fn rename(&self, session: &Session, name: RefName) -> Result<()> {
+        let _naming = self.registered.naming.lock();
+        self.check_free(&name, Some(session.serial()))?;
+        let old = session.name();
+        session.set_name(&name)?;
+        let mut list = self.registered.list.write();
+        list.by_name.remove(&old.folded());
+        list.by_name.insert(name.folded(), session.serial());
+        Ok(())
+    }
+
+    /// Gives a session up and removes everything of it.
+    ///
+    /// # Errors
+    /// `Busy` while it is committed; `ReadOnly` once it is.
+    pub fn abort(&self, session: &Session) -> Result<()> {
+        session.set_aborted()?;
+        self.unname(session);
+        self.registered.list.write().by_serial.remove(&session.serial());
+        // What cannot be removed now is found, without a journal's end, by nobody but the next listing of the spool.
+        self.registered.store.disk().remove_dir_all(&session.folder)
+    }
+
+    /// Takes the name from a session that has become a build; it can still be read by its serial.
+    pub fn unname(&self, session: &Session) {
+        let mut list = self.registered.list.write();
+        let folded = session.name().folded();
+        if list.by_name.get(&folded) == Some(&session.serial()) {
+            list.by_name.remove(&folded);
+        }
+    }
+
+    /// Forgets a session that has become a build and that nobody reads any more.
+    pub fn forget(&self, serial: u32) {
+        let mut list = self.registered.list.write();
+        if list.by_serial.get(&serial).is_some_and(|session| session.phase() == SessionState::Committed) {
+            list.by_serial.remove(&serial);
+        }
+    }
+
+    fn check_free(&self, name: &RefName, except: Option<u32>) -> Result<()> {
+        match self.registered.list.read().by_name.get(&name.folded()) {
+            Some(serial) if Some(*serial) != except => {
+                let message = format!("there is a session {name} already");
+                Err(Error::new(ErrorKind::Exists, message).with_hint("names that differ in case alone are the same"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Sessions {
+    fn drop(&mut self) {
+        self.registered.activity.stop();
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+impl Registered {
+    fn add(&self, folder: std::path::PathBuf, state: State) -> Arc<Session> {
+        let mut list = self.list.write();
+        list.next_serial += 1;
+        let serial = list.next_serial;
+        let name = state.name.folded();
+        let session = Arc::new(Session {
+            serial,
+            folder,
+            store: self.store.clone(),
+            content: self.content.clone(),
+            activity: self.activity.clone(),
+            state: Mutex::new(state),
+        });
+        list.by_serial.insert(serial, session.clone());
+        list.by_name.entry(name).or_insert(serial);
+        session
+    }
+
+    /// Opens the session in a folder of the spool, unless another process has it.
+    fn load(&self, name: &str) -> Result<()> {
+        let disk = &**self.store.disk();
+        let folder = folder_path(name);
+        let lock = match disk.open_writable(&folder.join(LOCK)) {
+            // Another process is just making it, or removing it.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            lock => lock?,
+        };
+        if !lock.try_lock(true)? {
+            return Ok(());
+        }
+        let mut replay = Replay::new();
+        let journal = Journal::open(disk, &folder.join(JOURNAL), &mut |op| replay.take(op))?;
+        let is_done = match &replay.committing {
+            Some(id) => self.store.catalogue().build_by_id(id)?.is_some(),
+            None => false,
+        };
+        let Some(name) = replay.name.filter(|_| !is_done) else {
+            // It became a build, or its making was cut off before it had a name.
+            return disk.remove_dir_all(&folder);
+        };
+        if self.list.read().by_name.contains_key(&name.folded()) {
+            return Err(Error::new(ErrorKind::Exists, format!("there is a session {name} already")));
+        }
+        let created = replay.nodes.get(super::ROOT)?.mtime;
+        let mut state = State::new(name, created, replay.nodes, journal, lock);
+        state.single = replay.single;
+        state.info = replay.info;
+        state.phase = SessionState::Interrupted;
+        self.find_spool_files(&folder, &mut state)?;
+        self.add(folder, state);
+        Ok(())
+    }
+
+    /// Connects spool files with their nodes, and removes those that count no more.
+    fn find_spool_files(&self, folder: &Path, state: &mut State) -> Result<()> {
+        let disk = &**self.store.disk();
+        for (name, len) in disk.list(&folder.join(DATA))? {
+            let node = NodeNumber::from_str_radix(&name, 16).ok();
+            let body = node.and_then(|node| state.nodes.get_mut(node).ok()).map(|node| &mut node.body);
+            match (body, len) {
+                (Some(Body::File(bytes @ Bytes::Spool { .. })), Some(len)) => {
+                    *bytes = Bytes::Spool { len, has_file: true };
+                    self.activity.spool_changed(0, len);
+                    state.queue.extend(node);
+                }
+                _ => disk.remove(&folder.join(DATA).join(name))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a journal says, op by op.
+struct Replay {
+    nodes: Nodes,
+    name: Option<RefName>,
+    single: bool,
+    info: BuildInfo,
+    committing: Option<RefName>,
+}
+
+impl Replay {
+    fn new() -> Replay {
+        let nodes = Nodes::new(Timestamp::now());
+        Replay { nodes, name: None, single: false, info: BuildInfo::default(), committing: None }
+    }
+
+    fn take(&mut self, op: Op) -> Result<()> {
+        match &op {
+            Op::Named { name, single } => {
+                self.name = Some(RefName::new(name.clone())?);
+                self.single = *single;
+            }
+            Op::Info { json } => {
+                let wrong = |error| Error::corrupt("the session's metadata cannot be understood").with_source(error);
+                self.info = serde_json::from_slice(json).map_err(wrong)?;
+            }
+            Op::Committing { id } => self.committing = Some(RefName::new(id.clone())?),
+            _ => {}
+        }
+        if let Some(orphan) = self.nodes.apply(op)? {
+            self.nodes.drop_orphan(orphan);
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn new(name: RefName, created: Timestamp, nodes: Nodes, journal: Journal, lock: Arc<dyn DiskFile>) -> State {
+        State {
+            name,
+            single: false,
+            phase: SessionState::Open,
+            created,
+            nodes,
+            journal,
+            _lock: lock,
+            info: BuildInfo::default(),
+            open: HashMap::new(),
+            queue: VecDeque::new(),
+            storing: HashSet::new(),
+            stored: HashMap::new(),
+            failures: BTreeMap::new(),
+            dropped_xattrs: BTreeMap::new(),
+            stored_bytes: 0,
+            status_text: None,
+        }
+    }
+}
+
+impl Session {
+    fn set_name(&self, name: &RefName) -> Result<()> {
+        let mut state = self.changing()?;
+        let single = state.single;
+        state.change(Op::Named { name: name.to_string(), single })?;
+        state.name = name.clone();
+        Ok(())
+    }
+
+    fn set_aborted(&self) -> Result<()> {
+        let mut state = self.changing()?;
+        state.phase = SessionState::Aborted;
+        for (_, node) in state.nodes.iter() {
+            if let Body::File(Bytes::Spool { len, has_file: true }) = node.body {
+                self.activity.spool_changed(len, 0);
+            }
+        }
+        state.queue.clear();
+        state.storing.clear();
+        state.stored.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! What is said of a session: its state, what is in it, what was left out or went wrong.
+
+use super::nodes::{Body, Bytes};
+use super::{Session, State, junk};
+use crate::manifest::Timestamp;
+use crate::name::show;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// For how long the text of a status is given again: looking at its size and reading it must find the same.
+const TEXT_LIFETIME: Duration = Duration::from_millis(500);
+
+/// The most names that a status lists of one sort.
+const MAX_NAMES: usize = 100;
+
+/// Where a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionState {
+    /// It may be changed.
+    Open,
+    /// It was open when its process ended; the next change opens it again.
+    Interrupted,
+    /// It is becoming a build.
+    Committing,
+    /// It has become a build, and can only be read.
+    Committed,
+    /// It was given up, and is gone.
+    Aborted,
+}
+
+/// What is known of a session.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// Its name, the id of the build to be.
+    pub name: String,
+    /// Where it stands.
+    pub state: SessionState,
+    /// When it was started.
+    pub created: Timestamp,
+    /// Regular files in it.
+    pub files: u64,
+    /// Directories in it, the root not counted.
+    pub directories: u64,
+    /// Symlinks in it.
+    pub symlinks: u64,
+    /// Sum of the files' sizes.
+    pub bytes: u64,
+    /// Files that are stored in full already.
+    pub files_stored: u64,
+    /// Files that somebody has open to write.
+    pub files_written: u64,
+    /// Milliseconds since anything was changed in any session of the process.
+    pub quiet_ms: u64,
+    /// Entries that the build will leave out.
+    pub junk_count: u64,
+    /// The names of the first of them.
+    pub junk: Vec<String>,
+    /// Extended attributes that were accepted and dropped, by their prefix.
+    pub dropped_xattrs: BTreeMap<String, u64>,
+    /// Files whose last write failed, and why; the session cannot be committed while there are any.
+    pub failures: Vec<String>,
+}
+
+impl Session {
+    /// Returns what is known of the session; looks at every node.
+    pub fn status(&self) -> Status {
+        let state = self.state.lock();
+        let mut status = Status {
+            name: state.name.to_string(),
+            state: state.phase,
+            created: state.created,
+            files: 0,
+            directories: 0,
+            symlinks: 0,
+            bytes: 0,
+            files_stored: 0,
+            files_written: state.open.values().filter(|open| open.is_written()).count() as u64,
+            quiet_ms: self.activity.quiet_for().as_millis().try_into().unwrap_or(u64::MAX),
+            junk_count: 0,
+            junk: Vec::new(),
+            dropped_xattrs: state.dropped_xattrs.clone(),
+            failures: failures(&state),
+        };
+        for (number, node) in state.nodes.iter() {
+            if number == super::ROOT || state.nodes.is_orphan(number) {
+                continue;
+            }
+            let mode = matches!(node.body, Body::File(_)).then_some(node.mode);
+            if junk::is_junk(&node.name, mode) {
+                status.junk_count += 1;
+                if status.junk.len() < MAX_NAMES {
+                    status.junk.push(path_of(&state, number));
+                }
+            }
+            match &node.body {
+                Body::Directory(_) => status.directories += 1,
+                Body::Symlink(_) => status.symlinks += 1,
+                Body::File(bytes) => {
+                    status.files += 1;
+                    status.bytes += bytes.len();
+                    status.files_stored += u64::from(matches!(bytes, Bytes::Stored(_)));
+                }
+            }
+        }
+        status
+    }
+
+    /// Returns the status as the text of a file, at most half a second old.
+    pub fn status_text(&self) -> Arc<Vec<u8>> {
+        if let Some((at, text)) = &self.state.lock().status_text
+            && at.elapsed() < TEXT_LIFETIME
+        {
+            return text.clone();
+        }
+        let mut text = serde_json::to_vec_pretty(&self.status()).expect("strings and numbers become JSON");
+        text.push(b'\n');
+        let text = Arc::new(text);
+        self.state.lock().status_text = Some((Instant::now(), text.clone()));
+        text
+    }
+}
+
+/// Returns a sentence for each file whose last write failed.
+pub(super) fn failures(state: &State) -> Vec<String> {
+    let sentence = |(&node, why): (&u32, &String)| format!("{}: {why}", path_of(state, node));
+    state.failures.iter().take(MAX_NAMES).map(sentence).collect()
+}
+
+/// Returns the path of a node below the root, for people.
+pub(super) fn path_of(state: &State, mut node: u32) -> String {
+    let mut names = Vec::new();
+    while node != super::ROOT {
+        let Ok(found) = state.nodes.get(node) else { break };
+        names.push(show(&found.name));
+        if state.nodes.is_orphan(node) {
+            break;
+        }
+        node = found.parent;
+    }
+    names.reverse();
+    names.join("/")
+}

@@ -1,0 +1,405 @@
+//! `/.snapshot`: sessions, in which builds are made by copying.
+//!
+//! A directory made here is a session, and so is a single file. Renaming one into `/builds` or `/milestones` commits it,
+//! removing an empty one aborts it. Below a session's root every change goes to the session itself.
+
+use super::number::Place;
+use super::root::{BUILDS, Folder, MILESTONES, SNAPSHOT};
+use super::types::{
+    Access, Attr, Caching, DirEntry, DirSink, Event, Handle, Kind, Lifetime, Looking, NodeId, Opened, RenameMode,
+};
+use super::{Tree, content, hidden};
+use crate::catalogue::Completeness;
+use crate::content::Reader;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ingest::session::{
+    At, CommitRequest, NewNode, NodeAttr, NodeKind, NodeNumber, ROOT, ReadContent, Replacing, Session, Sessions,
+};
+use crate::manifest::Content;
+use crate::name::{RefName, show};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The handles of a session's files say no more than what was counted at the open.
+const READER: Handle = Handle(1);
+const WRITER: Handle = Handle(2);
+
+/// The sessions, opened when somebody first looks, and how often each is held by the front end.
+#[derive(Default)]
+pub(super) struct SessionTable {
+    sessions: Mutex<Option<Arc<Sessions>>>,
+    lookups: Mutex<HashMap<u32, u64>>,
+}
+
+/// The folder.
+pub(super) struct Snapshot;
+
+impl ReadContent for Reader {
+    fn read_at(&self, content: &Content, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        Reader::read_at(self, content, offset, buf)
+    }
+
+    fn next_data(&self, content: &Content, offset: u64) -> Result<Option<(u64, u64)>> {
+        Reader::next_data(self, content, offset)
+    }
+}
+
+impl Folder for Snapshot {
+    fn name(&self) -> &'static str {
+        ".snapshot"
+    }
+
+    fn lookup(&self, tree: &Tree, name: &[u8]) -> Result<Option<Attr>> {
+        let Some(session) = tree.sessions()?.by_name(name) else { return Ok(None) };
+        Ok(top(&session)?.map(|attr| told(tree, &session, attr, Looking::Counted)))
+    }
+
+    fn list(&self, tree: &Tree, after: u64, looking: Looking, sink: DirSink<'_>) -> Result<()> {
+        for session in tree.sessions()?.list() {
+            let cookie = u64::from(session.serial());
+            let Some(attr) = top(&session)?.filter(|_| cookie > after) else { continue };
+            let attr = told(tree, &session, attr, looking);
+            if !sink(DirEntry { name: session.name().as_str().as_bytes(), attr, cookie }) {
+                tree.untold(attr.node, looking);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn make_directory(&self, tree: &Tree, name: &[u8], mode: u16) -> Result<Attr> {
+        let session = tree.sessions()?.create(session_name(name)?, false)?;
+        session.change(ROOT, Some(mode), None)?;
+        Ok(told(tree, &session, session.attr(ROOT)?, Looking::Counted))
+    }
+
+    fn make_file(&self, tree: &Tree, name: &[u8], mode: u16, access: Option<Access>) -> Result<(Attr, Opened)> {
+        let sessions = tree.sessions()?;
+        let session = sessions.create(session_name(name)?, true)?;
+        let made = make_file_in(tree, &session, At { directory: ROOT, name }, mode, access);
+        if made.is_err() {
+            // A session without its file would be nothing that anybody could see.
+            sessions.abort(&session).ok();
+        }
+        made
+    }
+
+    fn make_symlink(&self, _tree: &Tree, _name: &[u8], _target: &[u8]) -> Result<Attr> {
+        Err(Error::new(ErrorKind::NotPermitted, "a session is a folder or a file, not a symlink"))
+    }
+
+    fn remove(&self, tree: &Tree, name: &[u8], kind: Kind) -> Result<()> {
+        let sessions = tree.sessions()?;
+        let session = sessions.by_name(name).ok_or_else(|| Error::not_found("there is no such session"))?;
+        match (session.is_single(), kind == Kind::Directory) {
+            (false, false) => return Err(Error::new(ErrorKind::IsDirectory, "the session is a folder")),
+            (true, true) => return Err(Error::new(ErrorKind::NotDirectory, "the session is a file")),
+            (false, true) if !is_empty(&session)? => {
+                return Err(Error::new(ErrorKind::NotEmpty, "the session is not empty"));
+            }
+            _ => {}
+        }
+        sessions.abort(&session)
+    }
+}
+
+impl Tree {
+    /// Returns the sessions, which are opened by the first call.
+    pub(super) fn sessions(&self) -> Result<Arc<Sessions>> {
+        let mut opened = self.session_table.sessions.lock();
+        if let Some(sessions) = &*opened {
+            return Ok(sessions.clone());
+        }
+        let sessions = Arc::new(Sessions::open(self.vault.store().clone(), self.vault.reader().clone())?);
+        *opened = Some(sessions.clone());
+        Ok(sessions)
+    }
+
+    /// Returns the session with this serial.
+    pub(super) fn session(&self, serial: u32) -> Result<Arc<Session>> {
+        self.sessions()?.by_serial(serial).ok_or_else(|| Error::not_found("the session is gone"))
+    }
+
+    /// Makes a session a build, and a milestone when one is named.
+    pub(super) fn commit(&self, session: &Session, id: RefName, milestone: Option<RefName>) -> Result<()> {
+        let name = session.name();
+        let request = CommitRequest { id, milestone, completeness: Completeness::Declared };
+        let build = session.commit(&request)?;
+        self.sessions()?.unname(session);
+        tracing::info!(build = %build.id, session = %name, "committed");
+        // The front end may still hold the session under its old name, or under the new one as the build.
+        let mut moved = vec![(SNAPSHOT, name), (BUILDS, request.id)];
+        moved.extend(request.milestone.map(|milestone| (MILESTONES, milestone)));
+        for (index, name) in moved {
+            let directory = Place::Folder(index).node();
+            (self.events)(Event::Name { directory, name: name.as_str().as_bytes().to_vec() });
+            (self.events)(Event::Node(directory));
+        }
+        self.forget_session(session.serial(), 0);
+        self.poll_changes()
+    }
+
+    /// Gives a session up.
+    pub(super) fn abort(&self, session: &Session) -> Result<()> {
+        let name = session.name();
+        self.sessions()?.abort(session)?;
+        let directory = Place::Folder(SNAPSHOT).node();
+        (self.events)(Event::Name { directory, name: name.as_str().as_bytes().to_vec() });
+        (self.events)(Event::Node(directory));
+        Ok(())
+    }
+
+    /// Takes back lookups of a session's nodes; a build that nobody reads as a session any more is forgotten as one.
+    pub(super) fn forget_session(&self, serial: u32, count: u64) {
+        let mut lookups = self.session_table.lookups.lock();
+        let left = lookups.get(&serial).map_or(0, |held| held.saturating_sub(count));
+        if left > 0 {
+            lookups.insert(serial, left);
+            return;
+        }
+        lookups.remove(&serial);
+        drop(lookups);
+        if let Some(sessions) = self.session_table.sessions.lock().clone() {
+            sessions.forget(serial);
+        }
+    }
+}
+
+/// Returns what `name` stands for in a directory of a session.
+pub(super) fn lookup(tree: &Tree, serial: u32, directory: NodeNumber, name: &[u8]) -> Result<Option<Attr>> {
+    let session = tree.session(serial)?;
+    if directory == ROOT && name == hidden::HIDDEN_NAME {
+        return Ok(Some(super::control::directory(&session)?));
+    }
+    let found = session.lookup(At { directory, name })?;
+    Ok(found.map(|attr| told(tree, &session, attr, Looking::Counted)))
+}
+
+/// Gives the entries of a directory of a session to `sink`.
+pub(super) fn list(
+    tree: &Tree,
+    serial: u32,
+    directory: NodeNumber,
+    after: u64,
+    looking: Looking,
+    sink: DirSink<'_>,
+) -> Result<()> {
+    let session = tree.session(serial)?;
+    let Ok(after) = NodeNumber::try_from(after) else { return Ok(()) };
+    let mut untaken = None;
+    session.list(directory, after, &mut |name, attr| {
+        let cookie = u64::from(attr.node);
+        let attr = told(tree, &session, attr, looking);
+        let taken = sink(DirEntry { name, attr, cookie });
+        if !taken {
+            untaken = Some(attr.node);
+        }
+        taken
+    })?;
+    if let Some(node) = untaken {
+        tree.untold(node, looking);
+    }
+    Ok(())
+}
+
+/// Returns the attributes of a node of a session.
+pub(super) fn attr(tree: &Tree, serial: u32, node: NodeNumber) -> Result<Attr> {
+    let session = tree.session(serial)?;
+    Ok(attr_of(&session, session.attr(node)?))
+}
+
+/// Returns the directory above a directory of a session.
+pub(super) fn parent(tree: &Tree, serial: u32, node: NodeNumber) -> Result<NodeId> {
+    if node == ROOT {
+        return Ok(Place::Folder(SNAPSHOT).node());
+    }
+    Ok(Place::Session { serial, node: tree.session(serial)?.parent(node)? }.node())
+}
+
+/// Opens a file of a session.
+pub(super) fn open(tree: &Tree, serial: u32, node: NodeNumber, access: Access) -> Result<Opened> {
+    let session = tree.session(serial)?;
+    session.open(node, access.write)?;
+    if access.truncate
+        && let Err(error) = session.set_len(node, 0)
+    {
+        session.close(node, access.write);
+        return Err(error);
+    }
+    Ok(opened(access))
+}
+
+/// Gives back a handle.
+pub(super) fn close(tree: &Tree, serial: u32, node: NodeNumber, handle: Handle) {
+    if let Ok(session) = tree.session(serial) {
+        session.close(node, handle == WRITER);
+    }
+}
+
+/// Makes a node in a directory of a session.
+pub(super) fn make(tree: &Tree, serial: u32, at: At<'_>, what: NewNode, mode: u16) -> Result<Attr> {
+    let session = tree.session(serial)?;
+    refuse_hidden(at)?;
+    let attr = session.create(at, what, mode)?;
+    Ok(told(tree, &session, attr, Looking::Counted))
+}
+
+/// Makes a file in a directory of a session, and opens it when `access` is given.
+pub(super) fn make_file(
+    tree: &Tree,
+    serial: u32,
+    at: At<'_>,
+    mode: u16,
+    access: Option<Access>,
+) -> Result<(Attr, Opened)> {
+    refuse_hidden(at)?;
+    make_file_in(tree, &*tree.session(serial)?, at, mode, access)
+}
+
+/// Makes a file with the content of another one of the same session.
+pub(super) fn link(tree: &Tree, serial: u32, from: NodeNumber, at: At<'_>) -> Result<Attr> {
+    let session = tree.session(serial)?;
+    refuse_hidden(at)?;
+    Ok(told(tree, &session, session.link(from, at)?, Looking::Counted))
+}
+
+/// Renames a session: to another name, into a build, or into a build and a milestone.
+pub(super) fn rename_session(tree: &Tree, name: &[u8], to: (Place, &[u8]), mode: RenameMode) -> Result<()> {
+    let sessions = tree.sessions()?;
+    let session = sessions.by_name(name).ok_or_else(|| Error::not_found("there is no such session"))?;
+    let (to, new_name) = (to.0, to.1);
+    match to {
+        Place::Folder(BUILDS) => tree.commit(&session, session_name(new_name)?, None),
+        Place::Folder(MILESTONES) => {
+            let milestone = session_name(new_name)?;
+            tree.commit(&session, session.name(), Some(milestone))
+        }
+        Place::Folder(SNAPSHOT) => {
+            let new_name = session_name(new_name)?;
+            match sessions.by_name(new_name.as_str().as_bytes()) {
+                Some(other) if other.serial() == session.serial() => Ok(()),
+                Some(other) => replace_session(tree, &sessions, &session, &other, mode, new_name),
+                None if mode == RenameMode::Exchange => Err(Error::not_found("there is no such session")),
+                None => rename_to(&sessions, &session, new_name),
+            }
+        }
+        Place::Content { .. } => Err(super::root::read_only("a build")),
+        _ => Err(Error::invalid("a session can be moved to /builds or /milestones, one level below")),
+    }
+}
+
+/// Returns how a rename treats an existing entry, in the words of a session.
+pub(super) fn replacing(mode: RenameMode) -> Replacing {
+    match mode {
+        RenameMode::Replace => Replacing::Always,
+        RenameMode::NoReplace => Replacing::Never,
+        RenameMode::Exchange => Replacing::Exchange,
+    }
+}
+
+/// Refuses to take the name of the hidden directory, which is there already.
+pub(super) fn refuse_hidden(at: At<'_>) -> Result<()> {
+    match at.directory == ROOT && at.name == hidden::HIDDEN_NAME {
+        true => Err(Error::new(ErrorKind::Exists, "the session has its .gamevault already")),
+        false => Ok(()),
+    }
+}
+
+fn replace_session(
+    tree: &Tree,
+    sessions: &Sessions,
+    session: &Session,
+    other: &Session,
+    mode: RenameMode,
+    name: RefName,
+) -> Result<()> {
+    match (mode, session.is_single(), other.is_single()) {
+        (RenameMode::NoReplace, ..) => return Err(Error::new(ErrorKind::Exists, "there is a session of this name")),
+        (RenameMode::Exchange, ..) => return Err(Error::new(ErrorKind::Unsupported, "sessions cannot be exchanged")),
+        (_, true, false) => return Err(Error::new(ErrorKind::IsDirectory, "the other session is a folder")),
+        (_, false, true) => return Err(Error::new(ErrorKind::NotDirectory, "the other session is a file")),
+        (_, false, false) if !is_empty(other)? => {
+            return Err(Error::new(ErrorKind::NotEmpty, "the other session is not empty"));
+        }
+        _ => {}
+    }
+    tree.sessions()?.abort(other)?;
+    rename_to(sessions, session, name)
+}
+
+/// Renames a session, and the file of one that is a single file.
+fn rename_to(sessions: &Sessions, session: &Session, name: RefName) -> Result<()> {
+    if session.is_single() {
+        let old = session.name();
+        let at = |name| At { directory: ROOT, name };
+        session.rename(at(old.as_str().as_bytes()), at(name.as_str().as_bytes()), Replacing::Always)?;
+    }
+    sessions.rename(session, name)
+}
+
+fn make_file_in(
+    tree: &Tree,
+    session: &Session,
+    at: At<'_>,
+    mode: u16,
+    access: Option<Access>,
+) -> Result<(Attr, Opened)> {
+    let attr = session.create(at, NewNode::File, mode)?;
+    let handle = match access {
+        Some(access) => {
+            session.open(attr.node, access.write)?;
+            opened(access)
+        }
+        None => Opened { handle: Handle(0), caching: Caching::WhileOpen },
+    };
+    Ok((told(tree, session, attr, Looking::Counted), handle))
+}
+
+fn opened(access: Access) -> Opened {
+    Opened { handle: if access.write { WRITER } else { READER }, caching: Caching::WhileOpen }
+}
+
+/// Returns the attributes of what a session is in `/.snapshot`; `None` for a file that was not made yet.
+fn top(session: &Session) -> Result<Option<NodeAttr>> {
+    let node = if session.is_single() { session.single_file() } else { Some(ROOT) };
+    node.map(|node| session.attr(node)).transpose()
+}
+
+fn is_empty(session: &Session) -> Result<bool> {
+    let mut empty = true;
+    session.list(ROOT, 0, &mut |_, _| {
+        empty = false;
+        false
+    })?;
+    Ok(empty)
+}
+
+/// Tells the front end of a node of a session.
+fn told(tree: &Tree, session: &Session, attr: NodeAttr, looking: Looking) -> Attr {
+    if looking == Looking::Counted {
+        *tree.session_table.lookups.lock().entry(session.serial()).or_default() += 1;
+    }
+    attr_of(session, attr)
+}
+
+fn attr_of(session: &Session, attr: NodeAttr) -> Attr {
+    let (kind, size) = match attr.kind {
+        NodeKind::File => (Kind::File, attr.size),
+        NodeKind::Directory => (Kind::Directory, content::DIRECTORY_SIZE),
+        NodeKind::Symlink => (Kind::Symlink, attr.size),
+    };
+    Attr {
+        node: Place::Session { serial: session.serial(), node: attr.node }.node(),
+        kind,
+        size,
+        mode: attr.mode,
+        mtime: attr.mtime,
+        lifetime: Lifetime::Forever,
+        writable: true,
+    }
+}
+
+fn session_name(name: &[u8]) -> Result<RefName> {
+    RefName::new(show(name))
+}

@@ -1,0 +1,206 @@
+//! Sessions through a real mount: real tools copy in, and the build is what they copied.
+
+use crate::stage::{Fixture, Stage, assert_same, fill, walk};
+use gamevault::mount::MountOptions;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+fn stage() -> Option<Stage> {
+    let fixture = Fixture::new();
+    fill(&fixture.path("source"), 1);
+    Stage::mount(fixture, &MountOptions::default())
+}
+
+/// Runs a shell command; `false` when its program is not installed.
+fn run(program: &str, line: &str) -> bool {
+    if !Command::new("sh").args(["-c", &format!("command -v {program} >/dev/null")]).status().unwrap().success() {
+        println!("skipped: {program} is not installed");
+        return false;
+    }
+    let output = Command::new("sh").args(["-c", line]).output().unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    true
+}
+
+/// Copies by `line`, with `SRC` and `DST` replaced, commits by a rename, and compares.
+fn copies_exactly(program: &str, line: &str) {
+    let Some(stage) = stage() else { return };
+    let (source, session) = (stage.fixture.path("source"), stage.path(".snapshot/x"));
+    let line = line.replace("SRC", source.to_str().unwrap()).replace("DST", session.to_str().unwrap());
+    if !run(program, &line) {
+        return;
+    }
+    assert_same(&source, &session);
+    run("mv", &format!("mv {} {}", session.display(), stage.path("builds").display()));
+    assert!(!session.exists());
+    assert_same(&source, &stage.path("builds/x"));
+    // From the catalogue, past everything that the mount and the kernel remember.
+    let restored = stage.fixture.path("restored");
+    let build = stage.fixture.vault.build("x").unwrap();
+    stage.fixture.vault.restore(&build, &restored, &Default::default(), &Default::default()).unwrap();
+    assert_same(&source, &restored);
+    assert!(fs::read_dir(stage.fixture.path("vault/spool")).unwrap().next().is_none(), "the spool is empty");
+}
+
+#[test]
+fn cp_copies_exactly() {
+    copies_exactly("cp", "cp -a SRC DST");
+}
+
+#[test]
+fn rsync_copies_exactly() {
+    copies_exactly("rsync", "rsync -a SRC/ DST/");
+}
+
+#[test]
+fn tar_copies_exactly() {
+    copies_exactly("tar", "mkdir DST && tar -C SRC --format=posix -cf - . | tar -C DST -xpf -");
+}
+
+#[test]
+fn rsync_again_moves_nothing_and_a_plain_copy_keeps_bytes() {
+    let Some(stage) = stage() else { return };
+    let (source, session) = (stage.fixture.path("source"), stage.path(".snapshot/x"));
+    let (from, to) = (source.display(), session.display());
+    if !run("rsync", &format!("rsync -a {from}/ {to}/")) {
+        return;
+    }
+    // Long enough for the background to store some of it.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let output = Command::new("rsync").args(["-ai"]).arg(format!("{from}/")).arg(&session).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    fs::write(source.join("readme.txt"), "changed").unwrap();
+    fs::remove_dir_all(source.join("data/deep")).unwrap();
+    let old = std::time::UNIX_EPOCH + std::time::Duration::new(900_000_000, 5);
+    fs::File::open(source.join("data")).unwrap().set_modified(old).unwrap();
+    run("rsync", &format!("rsync -a --delete --inplace {from}/ {to}/"));
+    assert_same(&source, &session);
+}
+
+#[test]
+fn hidden_orders_commit_and_abort() {
+    let Some(stage) = stage() else { return };
+    fs::create_dir(stage.path(".snapshot/a")).unwrap();
+    assert!(fs::read_dir(stage.path(".snapshot/a")).unwrap().next().is_none());
+    let order = stage.path(".snapshot/a/.gamevault/commit");
+    assert_eq!(fs::File::create(&order).unwrap_err().raw_os_error(), Some(libc::EINVAL), "an empty session");
+    fs::write(stage.path(".snapshot/a/file"), "bytes").unwrap();
+    run(
+        "sh",
+        &format!(
+            "echo '{{\"label\":\"seven\",\"tags\":[\"demo\"]}}' > {}/meta.json",
+            order.parent().unwrap().display()
+        ),
+    );
+    let meta = fs::read_to_string(order.with_file_name("meta.json")).unwrap();
+    assert!(meta.contains("seven"), "{meta}");
+    let wrong = fs::OpenOptions::new().write(true).truncate(true).open(order.with_file_name("meta.json")).unwrap();
+    (&wrong).write_all(b"{ not json").unwrap();
+    drop(wrong);
+    assert_eq!(fs::read_to_string(order.with_file_name("meta.json")).unwrap(), meta);
+    let status = fs::read(order.with_file_name("status.json")).unwrap();
+    let status: serde_json::Value = serde_json::from_slice(&status).unwrap();
+    assert_eq!((&status["state"], &status["files"]), (&"open".into(), &1.into()));
+
+    let writer = fs::File::create(stage.path(".snapshot/a/open")).unwrap();
+    assert_eq!(fs::File::create(&order).unwrap_err().raw_os_error(), Some(libc::EBUSY));
+    drop(writer);
+    retry(|| fs::File::create(&order).is_ok());
+    assert!(!stage.path(".snapshot/a").exists());
+    let build = stage.fixture.vault.build("a").unwrap();
+    assert_eq!((build.info.label.as_deref(), &build.info.tags[..]), (Some("seven"), &["demo".to_string()][..]));
+    assert_eq!(fs::read(stage.path("builds/a/file")).unwrap(), b"bytes");
+
+    fs::create_dir(stage.path(".snapshot/b")).unwrap();
+    fs::write(stage.path(".snapshot/b/file"), "bytes").unwrap();
+    fs::File::create(stage.path(".snapshot/b/.gamevault/abort")).unwrap();
+    assert!(!stage.path(".snapshot/b").exists());
+}
+
+/// A close is told to the file system after the program goes on, so what depends on it is tried for a while.
+fn retry(attempt: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !attempt() {
+        assert!(start.elapsed() < std::time::Duration::from_secs(5), "it never came to be");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_rename_commits_and_marks() {
+    let Some(stage) = stage() else { return };
+    let rename = |from: &str, to: &str| fs::rename(stage.path(from), stage.path(to));
+    let code = |result: std::io::Result<()>| result.unwrap_err().raw_os_error().unwrap();
+    run("cp", &format!("cp -r {} {}", stage.fixture.path("source").display(), stage.path(".snapshot/x").display()));
+    assert_eq!(code(rename(".snapshot/x/data", "builds/data")), libc::EINVAL);
+    assert_eq!(code(rename(".snapshot/x", "builds/bad name")), libc::EINVAL);
+    assert_eq!(code(fs::create_dir(stage.path(".snapshot/X"))), libc::EEXIST);
+    retry(|| rename(".snapshot/x", "milestones/alpha").is_ok());
+    assert_eq!(stage.fixture.vault.milestone(&"alpha".parse().unwrap()).unwrap().build.0, 1);
+    let bytes = |seen: &str| fs::read(stage.path(seen).join("data/level one.pak")).unwrap();
+    assert_eq!(bytes("milestones/alpha"), bytes("builds/x"));
+    assert_eq!(walk(&stage.path("builds/x")).len(), walk(&stage.fixture.path("source")).len());
+
+    fs::create_dir(stage.path(".snapshot/x")).unwrap();
+    fs::write(stage.path(".snapshot/x/file"), "other").unwrap();
+    retry(|| {
+        code(rename(".snapshot/x", "builds/x")) == libc::EEXIST
+            || code(rename(".snapshot/x", "builds/x")) == libc::EROFS
+    });
+    rename(".snapshot/x", ".snapshot/y").unwrap();
+    rename(".snapshot/y", "builds/y").unwrap();
+    std::os::unix::fs::symlink("../builds/y", stage.path("milestones/beta")).unwrap();
+    assert_eq!(fs::read(stage.path("milestones/beta/file")).unwrap(), b"other");
+    let wrong = std::os::unix::fs::symlink("../builds/none", stage.path("milestones/gamma"));
+    assert_eq!(code(wrong), libc::ENOENT);
+    assert_eq!(code(std::os::unix::fs::symlink("/etc", stage.path("milestones/gamma"))), libc::EINVAL);
+}
+
+#[test]
+fn a_single_file_is_a_session_and_a_build() {
+    let Some(stage) = stage() else { return };
+    let apk = stage.fixture.path("Game.apk");
+    fs::write(&apk, crate::stage::noise(7, 500_000)).unwrap();
+    run("cp", &format!("cp -p {} {}", apk.display(), stage.path(".snapshot/").display()));
+    assert_eq!(fs::read(stage.path(".snapshot/Game.apk")).unwrap(), fs::read(&apk).unwrap());
+    retry(|| fs::rename(stage.path(".snapshot/Game.apk"), stage.path("builds/Game.apk")).is_ok());
+    assert_eq!(stage.fixture.vault.build("Game.apk").unwrap().single_file.as_deref(), Some("Game.apk"));
+    retry(|| fs::read(stage.path("builds/Game.apk/Game.apk")).is_ok_and(|bytes| bytes == fs::read(&apk).unwrap()));
+}
+
+#[test]
+fn removing_a_session_aborts_it() {
+    let Some(stage) = stage() else { return };
+    let session = stage.path(".snapshot/x");
+    run("cp", &format!("cp -r {} {}", stage.fixture.path("source").display(), session.display()));
+    fs::write(session.join("Thumbs.db"), "junk").unwrap();
+    fs::remove_dir_all(&session).unwrap();
+    assert!(!session.exists());
+    assert!(fs::read_dir(stage.fixture.path("vault/spool")).unwrap().next().is_none());
+}
+
+#[test]
+fn sessions_survive_an_unmount_and_junk_is_left_out() {
+    let Some(mut stage) = stage() else { return };
+    let source = stage.fixture.path("source");
+    run("cp", &format!("cp -a {} {}", source.display(), stage.path(".snapshot/x").display()));
+    for junk in [".DS_Store", "data/._icon", "Thumbs.db", "old~"] {
+        fs::write(stage.path(".snapshot/x").join(junk), "junk").unwrap();
+    }
+    fs::remove_file(stage.path(".snapshot/x/Thumbs.db")).unwrap();
+    let times = Path::new("data");
+    let mtime = fs::metadata(source.join(times)).unwrap().modified().unwrap();
+    fs::File::open(stage.path(".snapshot/x/data")).unwrap().set_modified(mtime).unwrap();
+    let mtime = fs::metadata(&source).unwrap().modified().unwrap();
+    fs::File::open(stage.path(".snapshot/x")).unwrap().set_modified(mtime).unwrap();
+    stage.mounted.take().unwrap().unmount().unwrap();
+    let mounted = gamevault::mount::mount(stage.fixture.vault.clone(), &stage.point, &MountOptions::default());
+    stage.mounted = Some(mounted.unwrap());
+    let status = fs::read_to_string(stage.path(".snapshot/x/.gamevault/status.json")).unwrap();
+    assert!(status.contains("\"interrupted\"") && status.contains("\"junk_count\": 3"), "{status}");
+    fs::rename(stage.path(".snapshot/x"), stage.path("builds/x")).unwrap();
+    retry(|| !stage.path("builds/x/old~").exists());
+    assert_same(&source, &stage.path("builds/x"));
+}
