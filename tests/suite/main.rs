@@ -11,6 +11,8 @@ mod kill;
 #[cfg(target_os = "linux")]
 mod mount;
 mod properties;
+#[cfg(target_os = "linux")]
+mod readme;
 mod repair;
 mod resume;
 mod snapshot;
