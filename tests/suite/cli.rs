@@ -750,6 +750,37 @@ fn a_mount_goes_to_the_background_and_ends_by_unmount() {
 }
 
 #[test]
+fn sessions_of_a_mount_are_committed_and_aborted_by_command() {
+    if !can_mount() {
+        return;
+    }
+    let home = Home::with_builds();
+    let _unmounted = Unmounted(&home);
+    home.run(["mount"]).succeeds();
+    home.write("GameVault/.snapshot/0.7.3/data/level1.pak", "copied");
+    let status = home.run(["status", "--json"]).succeeds().data();
+    assert_eq!(status["sessions"][0]["status"]["files"], 1, "{status}");
+    assert_eq!(home.run(["commit", "0.7.3", "-q"]).succeeds().stdout, "0.7.3\n");
+    assert_eq!(home.read("GameVault/builds/0.7.3/data/level1.pak"), "copied");
+
+    home.write("GameVault/.snapshot/1/file", "its id is taken");
+    let refused = home.run(["commit", "1"]).fails(4);
+    assert!(refused.stderr.contains("status.json"), "{}", refused.stderr);
+    home.run(["abort", "1"]).succeeds();
+    home.run(["abort", "1"]).fails(3);
+
+    let path = home.path("GameVault/.snapshot/open/file");
+    std::fs::create_dir(path.parent().unwrap()).unwrap();
+    let writer = std::fs::File::create(path).unwrap();
+    home.run(["commit", "open"]).fails(7);
+    drop(writer);
+    home.write("GameVault/.snapshot/Game.apk", "zip");
+    home.run(["commit", "Game.apk"]).succeeds();
+    home.run(["abort", "open"]).succeeds();
+    assert_eq!(home.run(["builds", "-q"]).succeeds().stdout, "1\n2\n0.7.3\nGame.apk\n");
+}
+
+#[test]
 fn what_keeps_a_mount_from_starting_is_told_by_the_command() {
     if !can_mount() {
         return;
