@@ -28,7 +28,8 @@ impl LocalDisk {
 
 impl Disk for LocalDisk {
     fn absolute(&self, path: &Path) -> PathBuf {
-        self.root.join(path)
+        // Joining nothing would leave a separator at the end.
+        if path.as_os_str().is_empty() { self.root.clone() } else { self.root.join(path) }
     }
 
     fn create(&self, path: &Path) -> Result<Arc<dyn DiskFile>> {

@@ -3,7 +3,7 @@
 //! Each mount keeps a small file in `run/` and its lock. A record that nobody locks is that of a dead process.
 
 use super::Vault;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -60,9 +60,15 @@ impl Vault {
         let bytes = serde_json::to_vec(mount).map_err(|error| {
             Error::invalid(format!("the mount point {} cannot be recorded: {error}", mount.path.display()))
         })?;
-        self.disk.replace(&path, &bytes)?;
-        let file = self.disk.open_writable(&path)?;
-        file.try_lock(true)?;
+        // Locked before it has its name: a record that nobody locks is taken for that of a dead process.
+        let unnamed = path.with_extension("new");
+        let _ = self.disk.remove(&unnamed);
+        let file = self.disk.create(&unnamed)?;
+        if !file.try_lock(true)? {
+            return Err(Error::new(ErrorKind::Busy, format!("{} is locked", self.disk.absolute(&unnamed).display())));
+        }
+        file.write_all_at(&bytes, 0)?;
+        self.disk.rename(&unnamed, &path)?;
         self.mounts.lock().push((path, file));
         Ok(())
     }
