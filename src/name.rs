@@ -122,7 +122,8 @@ impl RefName {
     }
 }
 
-fn is_reserved_on_windows(text: &str) -> bool {
+/// Tells whether Windows takes `text` for a device, whatever follows its first dot.
+pub(crate) fn is_reserved_on_windows(text: &str) -> bool {
     let stem = text.split('.').next().unwrap_or(text).to_ascii_uppercase();
     let numbered = |prefix: &str| {
         stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())

@@ -1,12 +1,14 @@
 //! People's own trees on this system: listing, reading, writing, and what differs between systems.
 //!
-//! Everything that names a system (`cfg(unix)`, `cfg(windows)`) below the mount stands in the two leaf files here. Both
-//! offer the same functions; where a system lacks a thing (modes on Windows), it is given a fixed meaning.
+//! Everything that names a system (`cfg(unix)`, `cfg(windows)`) below the mount stands in the leaf files here. `unix` and
+//! `windows` offer the same functions; where a system lacks a thing (modes on Windows), it is given a fixed meaning.
 
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
+#[cfg(any(windows, test))]
+mod windows_names;
 
 #[cfg(unix)]
 use unix as system;
@@ -14,10 +16,11 @@ use unix as system;
 use windows as system;
 
 pub use system::{
-    create_private_dir, file_name_of, join_name, make_symlink, next_data, open_to_read, path_bytes, read_at, read_link,
-    read_xattrs, set_mode, set_mtime, set_xattr, stat_of, stat_of_file,
+    SYMLINKS_NEED_A_RIGHT, create_private_dir, file_name_of, join_name, make_symlink, next_data, open_to_read,
+    path_bytes, read_at, read_link, read_xattrs, remove_file, replace_file, set_mode, set_mtime, set_xattr, stat_of,
+    stat_of_file,
 };
-pub(super) use system::{owner_only, punch_hole, space, sync_dir, write_all_at};
+pub(super) use system::{owner_only, punch_hole, space, sync_dir, try_lock, write_all_at};
 
 use crate::manifest::Timestamp;
 use std::ffi::OsStr;

@@ -177,11 +177,12 @@ mod tests {
 
     #[test]
     fn times_before_1970_keep_their_nanoseconds() {
+        // Windows counts in units of 100 ns.
         for time in
-            [UNIX_EPOCH - Duration::new(5, 300), UNIX_EPOCH - Duration::new(5, 0), UNIX_EPOCH + Duration::new(7, 9)]
+            [UNIX_EPOCH - Duration::new(5, 300), UNIX_EPOCH - Duration::new(5, 0), UNIX_EPOCH + Duration::new(7, 900)]
         {
             assert_eq!(SystemTime::from(Timestamp::from(time)), time);
         }
-        assert_eq!(Timestamp::from(UNIX_EPOCH - Duration::from_nanos(1)), Timestamp { secs: -1, nanos: 999_999_999 });
+        assert_eq!(Timestamp::from(UNIX_EPOCH - Duration::from_nanos(100)), Timestamp { secs: -1, nanos: 999_999_900 });
     }
 }

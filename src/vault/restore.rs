@@ -205,7 +205,7 @@ impl Restore<'_> {
     }
 
     fn make_folder(&self, at: &LongPath, entry: &Entry, finished: &mut FinishedFolders) -> Result<LongPath> {
-        let path = host::join_name(at.as_path(), &entry.name);
+        let path = self.path_of(at, &entry.name);
         match host::stat_of(&path) {
             Ok(stat) if stat.kind == HostKind::Directory => {}
             // A link in the way is never followed: what is restored stays in its folder.
@@ -221,8 +221,19 @@ impl Restore<'_> {
         Ok(folder)
     }
 
+    /// Returns where the entry `name` of the folder `at` goes; warns when the system cannot have the name.
+    fn path_of(&self, at: &LongPath, name: &FileName) -> PathBuf {
+        let path = host::join_name(at.as_path(), name);
+        let written = path.file_name().expect("a name was joined");
+        if written.as_encoded_bytes() != name.as_bytes() {
+            let warning = format!("{name} is written as {}: this system cannot have the name", written.display());
+            self.report.lock().warnings.push(warning);
+        }
+        path
+    }
+
     fn leaf(&self, entry: &Entry, at: &LongPath, jobs: &Sender<Job>) -> Result<()> {
-        let path = host::join_name(at.as_path(), &entry.name);
+        let path = self.path_of(at, &entry.name);
         match &entry.kind {
             EntryKind::File(content) => {
                 self.progress.add_total(1, content.size);
@@ -241,10 +252,9 @@ impl Restore<'_> {
             self.clear(path.as_path())?;
         }
         if let Err(error) = host::make_symlink(target, path.as_path()) {
-            if cfg!(unix) {
+            if !host::SYMLINKS_NEED_A_RIGHT {
                 return Err(Error::io("create the link", path.as_path(), error));
             }
-            // Windows asks for a right that few users have.
             let warning = format!("the link {name} -> {} is left out: {error}", show(target));
             self.report.lock().warnings.push(warning);
             return Ok(());
@@ -262,7 +272,7 @@ impl Restore<'_> {
         }
         match host::stat_of(path) {
             Ok(stat) if stat.kind == HostKind::Directory => std::fs::remove_dir_all(path),
-            Ok(_) => std::fs::remove_file(path),
+            Ok(_) => host::remove_file(path),
             Err(error) => Err(error),
         }
         .map_err(|error| Error::io("remove", path, error))
@@ -297,10 +307,10 @@ impl Restore<'_> {
             if is_taken && host::stat_of(path).is_ok_and(|stat| stat.kind == HostKind::Directory) {
                 self.clear(path)?;
             }
-            std::fs::rename(&temp, path).map_err(fail)
+            host::replace_file(&temp, path).map_err(fail)
         });
         if placed.is_err() {
-            let _ = std::fs::remove_file(&temp);
+            let _ = host::remove_file(&temp);
         }
         placed.map_err(|error| match error.kind() {
             ErrorKind::Corrupt => error.context(path.display()),

@@ -43,7 +43,8 @@ impl Home {
     }
 
     fn path(&self, path: &str) -> PathBuf {
-        self.dir.path().join(path)
+        // With the separators of the system, as they come back in messages.
+        self.dir.path().components().chain(Path::new(path).components()).collect()
     }
 
     fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
@@ -79,8 +80,8 @@ impl Home {
             .env("HOME", self.dir.path())
             .env("LOCALAPPDATA", self.path(".local/share"))
             .env("TZ", "UTC");
-        // Programs are found by PATH, and Windows finds its libraries by SystemRoot.
-        for name in ["PATH", "SystemRoot", "TMPDIR"] {
+        // Programs are found by PATH; Windows finds its libraries by SystemRoot, its own name by COMPUTERNAME.
+        for name in ["PATH", "SystemRoot", "COMPUTERNAME", "TMPDIR"] {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
         command

@@ -180,7 +180,8 @@ fn a_file_that_changes_while_it_is_read_is_named() {
     assert_eq!(report.build.completeness, Completeness::Incomplete);
 }
 
-#[cfg(unix)]
+// Only Linux reaches a path through an open folder.
+#[cfg(target_os = "linux")]
 #[test]
 fn paths_longer_than_a_system_call_takes_survive() {
     let scene = Scene::new();
@@ -241,6 +242,28 @@ fn restore_takes_parts_and_overwrites_on_request() {
     scene.vault.restore(&build, &scene.path("game"), &over, &Progress::new()).unwrap();
     assert_eq!(fs::read(scene.path("game/extra")).unwrap(), b"stays");
     assert_ne!(fs::read(scene.path("game/readme.txt")).unwrap(), b"spoiled");
+}
+
+#[test]
+fn read_only_files_in_the_way_are_overwritten() {
+    let scene = Scene::new();
+    let path = scene.path("game/locked");
+    write(&path, b"first");
+    let read_only = |is: bool| {
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
+        permissions.set_readonly(is);
+        fs::set_permissions(&path, permissions).unwrap();
+    };
+    read_only(true);
+    scene.snapshot("game");
+    read_only(false);
+    write(&path, b"spoiled");
+    read_only(true);
+    let build = scene.vault.build("1").unwrap();
+    let over = RestoreOptions { paths: vec![], overwrite: true };
+    scene.vault.restore(&build, &scene.path("game"), &over, &Progress::new()).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"first");
+    assert!(fs::metadata(&path).unwrap().permissions().readonly());
 }
 
 #[cfg(unix)]

@@ -6,11 +6,14 @@ use crate::error::{Error, Result};
 use crate::manifest::{Timestamp, XattrSet};
 use crate::name::FileName;
 use std::ffi::OsStr;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+/// Everybody may make symbolic links.
+pub const SYMLINKS_NEED_A_RIGHT: bool = false;
 
 pub(in crate::disk) fn owner_only(options: &mut OpenOptions) {
     options.mode(0o600);
@@ -24,6 +27,15 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
 pub(in crate::disk) fn sync_dir(path: &Path) -> Result<()> {
     let sync = || File::open(path)?.sync_all();
     sync().map_err(|error| Error::io("sync the directory", path, error))
+}
+
+/// Takes the file's lock until it is closed; `false` when somebody holds it otherwise.
+pub(in crate::disk) fn try_lock(file: &File, exclusive: bool) -> io::Result<bool> {
+    match if exclusive { file.try_lock() } else { file.try_lock_shared() } {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 pub(in crate::disk) fn space(path: &Path) -> Result<Space> {
@@ -186,6 +198,16 @@ fn is_unsupported(error: &io::Error) -> bool {
 /// Sets one extended attribute of `path` itself.
 pub fn set_xattr(path: &Path, name: &[u8], value: &[u8]) -> io::Result<()> {
     xattr::set(path, OsStr::from_bytes(name), value)
+}
+
+/// Removes a file or a symbolic link, also one that is read-only.
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path)
+}
+
+/// Renames a file over whatever file is at `to`, also one that is open or read-only.
+pub fn replace_file(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)
 }
 
 /// Sets the permission bits of a file or directory.

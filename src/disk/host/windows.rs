@@ -1,6 +1,6 @@
 //! Windows: names are WTF-8, modes are made from the read-only attribute, xattrs do not exist.
 
-use super::{HostKind, Stat, StatKey};
+use super::{HostKind, Stat, StatKey, windows_names};
 use crate::disk::Space;
 use crate::error::{Error, Result};
 use crate::manifest::{Timestamp, XattrSet};
@@ -8,9 +8,27 @@ use crate::name::FileName;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, FileTimes, Metadata, OpenOptions};
 use std::io;
-use std::os::windows::fs::{FileExt, MetadataExt};
+use std::os::windows::ffi::OsStringExt;
+use std::os::windows::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use windows_sys::Win32::Foundation::ERROR_LOCK_VIOLATION;
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_ATTRIBUTE_DIRECTORY, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_WRITE_ATTRIBUTES,
+    LOCKFILE_EXCLUSIVE_LOCK, LOCKFILE_FAIL_IMMEDIATELY, LockFileEx,
+};
+use windows_sys::Win32::System::IO::OVERLAPPED;
+
+/// The byte that stands for the lock of a file. Windows keeps others from reading and writing what is locked; no file
+/// is as long as this.
+const LOCK_OFFSET_HIGH: u32 = 0x7fff_ffff;
+
+/// 1970 in the time of Windows: units of 100 ns since 1601.
+const UNIX_EPOCH: i64 = 116_444_736_000_000_000;
+
+/// Making symbolic links needs a right that few users have.
+pub const SYMLINKS_NEED_A_RIGHT: bool = true;
 
 pub(in crate::disk) fn owner_only(_options: &mut OpenOptions) {
     // A user's folders are private by their inherited ACL.
@@ -24,6 +42,20 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
 pub(in crate::disk) fn sync_dir(_path: &Path) -> Result<()> {
     // NTFS journals names by itself, and a directory cannot be flushed.
     Ok(())
+}
+
+/// Takes the file's lock until it is closed; `false` when somebody holds it otherwise.
+pub(in crate::disk) fn try_lock(file: &File, exclusive: bool) -> io::Result<bool> {
+    let flags = LOCKFILE_FAIL_IMMEDIATELY | if exclusive { LOCKFILE_EXCLUSIVE_LOCK } else { 0 };
+    let mut place = OVERLAPPED::default();
+    place.Anonymous.Anonymous.OffsetHigh = LOCK_OFFSET_HIGH;
+    // SAFETY: the handle is open as long as `file`, and `place` outlives the call, which returns at once.
+    let is_locked = unsafe { LockFileEx(file.as_raw_handle(), flags, 0, 1, 0, &mut place) };
+    if is_locked != 0 {
+        return Ok(true);
+    }
+    let error = io::Error::last_os_error();
+    if error.raw_os_error() == Some(ERROR_LOCK_VIOLATION as i32) { Ok(false) } else { Err(error) }
 }
 
 pub(in crate::disk) fn space(path: &Path) -> Result<Space> {
@@ -105,13 +137,17 @@ fn stat(metadata: &Metadata) -> Stat {
         mtime,
         key: StatKey {
             size: metadata.file_size(),
-            mtime_ns: metadata.last_write_time() as i64,
-            ctime_ns: metadata.creation_time() as i64,
+            mtime_ns: nanoseconds(metadata.last_write_time()),
+            ctime_ns: nanoseconds(metadata.creation_time()),
             // The file index needs an open handle; size and both times must do.
             inode: 0,
         },
         allocated: metadata.file_size(),
     }
+}
+
+fn nanoseconds(time: u64) -> i64 {
+    (time as i64).wrapping_sub(UNIX_EPOCH).wrapping_mul(100)
 }
 
 /// Returns the bytes of a path as the user would write it.
@@ -124,28 +160,19 @@ pub fn file_name_of(name: &OsStr) -> Result<FileName> {
     FileName::new(name.as_encoded_bytes())
 }
 
-/// Returns the path of the entry `name` of `folder`; bytes that are not UTF-8 are written as `%NN`.
+/// Returns the path of the entry `name` of `folder`; what Windows cannot have in a name is written as `%NN`.
 pub fn join_name(folder: &Path, name: &FileName) -> PathBuf {
-    folder.join(os_string(name.as_bytes()))
+    folder.join(OsString::from_wide(&windows_names::file_name(name.as_bytes())))
 }
 
-fn os_string(bytes: &[u8]) -> OsString {
-    let mut text = String::new();
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("%{byte:02X}")));
-    }
-    text.into()
-}
-
-/// Returns the target of a symbolic link.
+/// Returns the target of a symbolic link, with `/` between names.
 pub fn read_link(path: &Path) -> io::Result<Vec<u8>> {
-    Ok(std::fs::read_link(path)?.as_os_str().as_encoded_bytes().to_vec())
+    Ok(windows_names::portable_target(std::fs::read_link(path)?.as_os_str().as_encoded_bytes()))
 }
 
 /// Creates a symbolic link to `target`; Windows needs to know whether it names a directory, and the right to do it.
 pub fn make_symlink(target: &[u8], path: &Path) -> io::Result<()> {
-    let target = PathBuf::from(os_string(target));
+    let target = PathBuf::from(OsString::from_wide(&windows_names::link_target(target)));
     match path.parent().map(|folder| folder.join(&target)).is_some_and(|target| target.is_dir()) {
         true => std::os::windows::fs::symlink_dir(target, path),
         false => std::os::windows::fs::symlink_file(target, path),
@@ -162,6 +189,38 @@ pub fn set_xattr(_path: &Path, _name: &[u8], _value: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes a file or a symbolic link, also one that is read-only.
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    if metadata.is_symlink() && metadata.file_attributes() & FILE_ATTRIBUTE_DIRECTORY != 0 {
+        return std::fs::remove_dir(path);
+    }
+    make_writable(path, &metadata)?;
+    std::fs::remove_file(path)
+}
+
+/// Renames a file over whatever file is at `to`, also one that is open or read-only.
+pub fn replace_file(from: &Path, to: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(to) {
+        Ok(metadata) if metadata.is_symlink() => remove_file(to)?,
+        Ok(metadata) => make_writable(to, &metadata)?,
+        // The rename itself says what is wrong.
+        Err(_) => {}
+    }
+    std::fs::rename(from, to)
+}
+
+fn make_writable(path: &Path, metadata: &Metadata) -> io::Result<()> {
+    let mut permissions = metadata.permissions();
+    if metadata.is_symlink() || !permissions.readonly() {
+        return Ok(());
+    }
+    // Of Windows alone: this is the attribute, and opens the file to nobody else.
+    #[expect(clippy::permissions_set_readonly_false)]
+    permissions.set_readonly(false);
+    std::fs::set_permissions(path, permissions)
+}
+
 /// Makes a file read-only when its owner may not write.
 pub fn set_mode(path: &Path, mode: u16) -> io::Result<()> {
     let metadata = std::fs::metadata(path)?;
@@ -173,16 +232,10 @@ pub fn set_mode(path: &Path, mode: u16) -> io::Result<()> {
     std::fs::set_permissions(path, permissions)
 }
 
-/// Sets the modification time of a file or directory; that of a link stays.
+/// Sets the modification time of `path` itself, links not followed; the access time becomes the same.
 pub fn set_mtime(path: &Path, mtime: Timestamp) -> io::Result<()> {
-    use std::os::windows::fs::OpenOptionsExt;
-    const FILE_WRITE_ATTRIBUTES: u32 = 0x100;
-    const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
-    if std::fs::symlink_metadata(path)?.is_symlink() {
-        return Ok(());
-    }
-    let file =
-        OpenOptions::new().access_mode(FILE_WRITE_ATTRIBUTES).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)?;
+    let flags = FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT;
+    let file = OpenOptions::new().access_mode(FILE_WRITE_ATTRIBUTES).custom_flags(flags).open(path)?;
     let time = SystemTime::from(mtime);
     file.set_times(FileTimes::new().set_modified(time).set_accessed(time))
 }
