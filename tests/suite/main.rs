@@ -4,6 +4,7 @@ mod cli;
 mod compare;
 mod crash;
 mod damage;
+mod hostile;
 #[cfg(unix)]
 mod kill;
 #[cfg(target_os = "linux")]
