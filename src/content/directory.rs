@@ -4,9 +4,9 @@
 //! root has one of its own, so it makes a stable node number; relative to its directory the first entry has 1.
 
 use super::Reader;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::ChunkId;
-use crate::manifest::{Entry, EntryKind, Page, PageRef};
+use crate::manifest::{Entry, EntryKind, MAX_DEPTH, Page, PageRef};
 use std::sync::Arc;
 
 /// Some consecutive entries of a directory.
@@ -58,7 +58,9 @@ impl Reader {
     pub fn lookup(&self, directory: ChunkId, name: &[u8]) -> Result<Option<(u64, Entry)>> {
         let mut ordinal = 1;
         let mut page = self.page(directory)?;
+        let mut level = MAX_DEPTH;
         while let Page::Index(refs) = &*page {
+            level = below(level, directory)?;
             let after = refs.partition_point(|below| below.first.as_bytes() <= name);
             let Some(index) = after.checked_sub(1) else { return Ok(None) };
             ordinal += sum(&refs[..index]);
@@ -76,17 +78,18 @@ impl Reader {
     /// # Errors
     /// `Corrupt` if a page is damaged.
     pub fn list(&self, directory: ChunkId, from: u64) -> Result<Option<Listing>> {
-        self.list_page(directory, 1, from)
+        self.list_page(directory, MAX_DEPTH, 1, from)
     }
 
-    fn list_page(&self, id: ChunkId, mut ordinal: u64, from: u64) -> Result<Option<Listing>> {
+    fn list_page(&self, id: ChunkId, level: u8, mut ordinal: u64, from: u64) -> Result<Option<Listing>> {
         let page = self.page(id)?;
         match &*page {
             Page::Index(refs) => {
+                let level = below(level, id)?;
                 for below in refs {
                     let end = ordinal.saturating_add(below.totals.entries);
                     if end > from
-                        && let Some(listing) = self.list_page(below.id, ordinal, from)?
+                        && let Some(listing) = self.list_page(below.id, level, ordinal, from)?
                     {
                         return Ok(Some(listing));
                     }
@@ -111,16 +114,20 @@ impl Reader {
     /// # Errors
     /// `Corrupt` if an index page is damaged.
     pub(crate) fn leaves(&self, directory: ChunkId) -> Result<Vec<ChunkId>> {
-        match &*self.page(directory)? {
-            Page::Leaf(_) => Ok(vec![directory]),
+        let mut leaves = Vec::new();
+        self.add_leaves(directory, MAX_DEPTH, &mut leaves)?;
+        Ok(leaves)
+    }
+
+    fn add_leaves(&self, id: ChunkId, level: u8, leaves: &mut Vec<ChunkId>) -> Result<()> {
+        match &*self.page(id)? {
+            Page::Leaf(_) => leaves.push(id),
             Page::Index(refs) => {
-                let mut leaves = Vec::new();
-                for below in refs {
-                    leaves.extend(self.leaves(below.id)?);
-                }
-                Ok(leaves)
+                let level = below(level, id)?;
+                refs.iter().try_for_each(|page| self.add_leaves(page.id, level, leaves))?;
             }
         }
+        Ok(())
     }
 
     /// Calls `visit` for every entry of a directory, in order.
@@ -135,6 +142,11 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// Returns the level below an index page; pages that lie deeper than any directory needs were not made by us.
+fn below(level: u8, page: ChunkId) -> Result<u8> {
+    level.checked_sub(1).ok_or_else(|| Error::corrupt(format!("directory page {page} lies too deep")))
 }
 
 fn sum(refs: &[PageRef]) -> u64 {

@@ -1,7 +1,8 @@
 //! Directory pages: the entries of one directory, cut into nodes small enough to read one by one.
 
 use super::wire::{Cursor, cut_nodes, put_bytes, put_number, put_time};
-use super::{Attributes, Content, ContentRoot, Directory, Entry, EntryKind, MAX_DEPTH, Totals};
+use super::{Attributes, Content, ContentRoot, Directory, Entry, EntryKind, Totals};
+use super::{MAX_DEPTH, MAX_FILE_LEN, MAX_TOTAL_ENTRIES};
 use crate::error::Result;
 use crate::id::ChunkId;
 use crate::name::FileName;
@@ -184,7 +185,18 @@ fn decode_name(cursor: &mut Cursor<'_>) -> Result<FileName> {
 }
 
 fn decode_totals(cursor: &mut Cursor<'_>) -> Result<Totals> {
-    Ok(Totals { entries: cursor.number()?, files: cursor.number()?, bytes: cursor.number()? })
+    let totals = Totals { entries: cursor.number()?, files: cursor.number()?, bytes: cursor.number()? };
+    match totals.entries {
+        0..=MAX_TOTAL_ENTRIES => Ok(totals),
+        _ => Err(cursor.corrupt("holds an impossible number of entries")),
+    }
+}
+
+fn decode_size(cursor: &mut Cursor<'_>) -> Result<u64> {
+    match cursor.number()? {
+        size @ 0..=MAX_FILE_LEN => Ok(size),
+        _ => Err(cursor.corrupt("holds an impossible size")),
+    }
 }
 
 fn decode_entry(cursor: &mut Cursor<'_>) -> Result<Entry> {
@@ -200,11 +212,11 @@ fn decode_entry(cursor: &mut Cursor<'_>) -> Result<Entry> {
     let kind = match tag & !HAS_XATTRS {
         KIND_FILE => EntryKind::File(Content::EMPTY),
         tag if tag == KIND_FILE | ONE_CHUNK => {
-            let size = cursor.number()?;
+            let size = decode_size(cursor)?;
             EntryKind::File(Content { size, root: ContentRoot::Chunk(cursor.id()?) })
         }
         tag if tag == KIND_FILE | LIST => {
-            let size = cursor.number()?;
+            let size = decode_size(cursor)?;
             let depth = cursor.byte()?;
             if depth == 0 || depth > MAX_DEPTH {
                 return Err(cursor.corrupt("holds a list of an impossible depth"));

@@ -4,7 +4,7 @@
 //! with the file. [`List`] is one node, with the offsets of its items for a binary search.
 
 use super::wire::{Cursor, ends_node, put_number};
-use super::{Content, ContentRoot, MAX_DEPTH};
+use super::{Content, ContentRoot, MAX_DEPTH, MAX_FILE_LEN};
 use crate::error::Result;
 use crate::id::ChunkId;
 
@@ -56,7 +56,10 @@ impl List {
                 return Err(cursor.corrupt("holds an impossible item"));
             }
             let id = if is_hole { None } else { Some(cursor.id()?) };
-            end = end.checked_add(len).ok_or_else(|| cursor.corrupt("is longer than a file can be"))?;
+            end += len;
+            if end > MAX_FILE_LEN {
+                return Err(cursor.corrupt("is longer than a file can be"));
+            }
             items.push(ListItem { len, id });
             ends.push(end);
         }

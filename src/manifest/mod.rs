@@ -22,6 +22,12 @@ use serde::{Deserialize, Serialize};
 /// The most levels of index pages or lists above the lowest; a file of 2^63 bytes needs six.
 pub const MAX_DEPTH: u8 = 8;
 
+/// The most entries that a directory may claim to have below it; sums of such numbers do not overflow.
+const MAX_TOTAL_ENTRIES: u64 = 1 << 48;
+
+/// The most bytes that a file may have: systems count offsets up to 2^63.
+const MAX_FILE_LEN: u64 = i64::MAX as u64;
+
 /// A point in time: seconds since 1970-01-01 UTC and nanoseconds within the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Timestamp {

@@ -217,9 +217,13 @@ pub fn check_entry_header(file: &dyn DiskFile, entry: &PackEntry) -> Result<()> 
 /// # Errors
 /// `Corrupt` with offset and id if the stored bytes do not decode to it; `Io` from the system.
 pub fn read_entry(file: &dyn DiskFile, entry: &PackEntry) -> Result<Vec<u8>> {
+    let at = || format!("chunk {} at byte {}", entry.id, entry.offset);
+    // No encoding makes a chunk longer; a damaged catalogue may say 4 GB.
+    if entry.stored_len as usize > MAX_PLAIN_LEN {
+        return Err(Error::corrupt(format!("{}: {} stored bytes are more than any has", at(), entry.stored_len)));
+    }
     let mut stored = vec![0; entry.stored_len as usize];
     file.read_exact_at(&mut stored, entry.offset.into())?;
-    let at = || format!("chunk {} at byte {}", entry.id, entry.offset);
     let plain = match entry.encoding {
         Encoding::Raw if stored.len() == entry.plain_len as usize => stored,
         _ => decode(entry.encoding, &stored, entry.plain_len as usize).map_err(|error| error.context(at()))?,

@@ -6,6 +6,7 @@ mod compare;
 mod copy_in;
 mod crash;
 mod damage;
+mod hostile;
 #[cfg(unix)]
 mod kill;
 #[cfg(target_os = "linux")]

@@ -262,8 +262,9 @@ fn holds_word(code: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).any(|(at, _)| {
         let (before, after) = (code[..at].chars().next_back(), code[at + word.len()..].chars().next());
-        let goes_on = word.ends_with(is_part) && after.is_some_and(is_part);
-        !(goes_on || word.starts_with(is_part) && before.is_some_and(is_part))
+        let is_end = word.starts_with(is_part) && before.is_some_and(is_part);
+        let is_start = word.ends_with(is_part) && after.is_some_and(is_part);
+        !is_end && !is_start
     })
 }
 

@@ -4,6 +4,7 @@ pub mod crashes;
 pub mod faulty;
 pub mod folder;
 pub mod kills;
+pub mod mutate;
 pub mod seed;
 
 use gamevault::Vault;
