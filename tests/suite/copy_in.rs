@@ -195,9 +195,7 @@ fn sessions_survive_an_unmount_and_junk_is_left_out() {
     fs::File::open(stage.path(".snapshot/x/data")).unwrap().set_modified(mtime).unwrap();
     let mtime = fs::metadata(&source).unwrap().modified().unwrap();
     fs::File::open(stage.path(".snapshot/x")).unwrap().set_modified(mtime).unwrap();
-    stage.mounted.take().unwrap().unmount().unwrap();
-    let mounted = gamevault::mount::mount(stage.fixture.vault.clone(), &stage.point, &MountOptions::default());
-    stage.mounted = Some(mounted.unwrap());
+    stage.remount();
     let status = fs::read_to_string(stage.path(".snapshot/x/.gamevault/status.json")).unwrap();
     assert!(status.contains("\"interrupted\"") && status.contains("\"junk_count\": 3"), "{status}");
     fs::rename(stage.path(".snapshot/x"), stage.path("builds/x")).unwrap();

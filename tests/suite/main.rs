@@ -9,6 +9,8 @@ mod damage;
 #[cfg(unix)]
 mod kill;
 #[cfg(target_os = "linux")]
+mod model;
+#[cfg(target_os = "linux")]
 mod mount;
 mod properties;
 #[cfg(target_os = "linux")]
