@@ -38,7 +38,7 @@ use data::OpenFile;
 use journal::Journal;
 use nodes::{Body, Bytes, Node, Nodes};
 use op::Op;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -98,6 +98,8 @@ pub struct Session {
     content: Arc<dyn ReadContent>,
     activity: Arc<Activity>,
     state: Mutex<State>,
+    /// Somebody closed a file that was open to be written.
+    closed: Condvar,
 }
 
 struct State {
