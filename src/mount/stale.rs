@@ -49,7 +49,8 @@ pub(super) fn find(path: &Path) -> Found {
     match topmost(&list, path) {
         None => Found::Nothing,
         Some(false) => Found::Foreign,
-        Some(true) => match std::fs::symlink_metadata(path) {
+        // Listing, not looking: the kernel may remember the root of a mount whose process was just killed.
+        Some(true) => match std::fs::read_dir(path) {
             Err(error) if error.raw_os_error() == Some(libc::ENOTCONN) => Found::Stale,
             _ => Found::Live,
         },

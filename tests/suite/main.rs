@@ -10,6 +10,8 @@ mod hostile;
 #[cfg(unix)]
 mod kill;
 #[cfg(target_os = "linux")]
+mod model;
+#[cfg(target_os = "linux")]
 mod mount;
 mod properties;
 #[cfg(target_os = "linux")]

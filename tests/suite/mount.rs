@@ -1,11 +1,15 @@
 //! A real mount: what tools see on it is what was stored. Skipped, with a word, where nothing can be mounted.
 
-use crate::stage::{Fixture, Stage, assert_same, fill, walk};
+use crate::stage::{Fixture, Stage, assert_same, fill, noise, walk};
+use gamevault::disk::host;
 use gamevault::mount::{MountOptions, mount};
+use nix::sys::signal::Signal;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> =
@@ -39,7 +43,7 @@ fn builds_and_milestones_are_what_was_stored() {
     assert_same(&stage.fixture.path("source2"), &stage.path("builds/b2"));
     assert_same(&stage.fixture.path("source1"), &stage.path("milestones/alpha"));
     assert_eq!(fs::read_link(stage.path("builds/latest")).unwrap(), Path::new("b2"));
-    let run = std::process::Command::new(stage.path("builds/b1/run.sh")).output().unwrap();
+    let run = Command::new(stage.path("builds/b1/run.sh")).output().unwrap();
     assert_eq!(run.stdout, b"ran\n");
 }
 
@@ -134,4 +138,175 @@ fn a_mounted_directory_is_busy_and_a_mount_in_use_is_detached() {
     gamevault::mount::unmount(&stage.point).unwrap();
     stage.mounted.take().unwrap().wait().unwrap();
     assert!(names(&stage.point).is_empty());
+}
+
+/// A mount served by a process of its own.
+struct Daemon {
+    child: std::process::Child,
+    point: std::path::PathBuf,
+}
+
+impl Daemon {
+    fn start(fixture: &Fixture) -> Daemon {
+        let point = fixture.path("mnt");
+        let child = Command::new(env!("CARGO_BIN_EXE_gamevault"))
+            .arg("--vault")
+            .arg(fixture.path("vault"))
+            .args(["mount", "--foreground"])
+            .arg(&point)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let start = Instant::now();
+        // Listing, not looking: the kernel remembers names of a mount whose process was killed.
+        while fs::read_dir(point.join("builds")).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(10), "the mount never answered");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Daemon { child, point }
+    }
+
+    fn signal(&mut self, signal: Signal) -> std::process::ExitStatus {
+        let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        nix::sys::signal::kill(pid, signal).unwrap();
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        gamevault::mount::unmount(&self.point).ok();
+    }
+}
+
+fn can_mount() -> bool {
+    let missing = gamevault::mount::check().into_iter().find(|check| !check.ok);
+    if let Some(missing) = &missing {
+        println!("skipped: {}", missing.sentence);
+    }
+    missing.is_none()
+}
+
+#[test]
+fn sigterm_unmounts_also_when_the_mount_is_in_use() {
+    if !can_mount() {
+        return;
+    }
+    let fixture = with_two_builds();
+    let mut daemon = Daemon::start(&fixture);
+    assert!(daemon.signal(Signal::SIGTERM).success());
+    assert!(names(&daemon.point).is_empty());
+    let mut daemon = Daemon::start(&fixture);
+    let user = fs::File::open(daemon.point.join("builds/b1/readme.txt")).unwrap();
+    assert!(daemon.signal(Signal::SIGTERM).success());
+    assert!(names(&daemon.point).is_empty());
+    drop(user);
+}
+
+#[test]
+fn a_killed_mount_is_healed_and_loses_no_acknowledged_byte() {
+    if !can_mount() {
+        return;
+    }
+    let fixture = with_two_builds();
+    for round in 0..3u64 {
+        let mut daemon = Daemon::start(&fixture);
+        let session = daemon.point.join(format!(".snapshot/r{round}"));
+        fs::create_dir(&session).unwrap();
+        let mut open = Vec::new();
+        for index in 0..40u64 {
+            let file = fs::File::create(session.join(format!("f{index}"))).unwrap();
+            file.write_all_at(&noise(index, 10_000 + index as usize * 1000), 0).unwrap();
+            // Some stay open, some are closed and may be in the store already.
+            if index % 3 == 0 {
+                open.push(file);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(round * 700));
+        fs::rename(session.join("f0"), session.join("renamed")).unwrap();
+        fs::remove_file(session.join("f1")).unwrap();
+        daemon.signal(Signal::SIGKILL);
+        let error = fs::read_dir(&daemon.point).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENOTCONN));
+        drop(open);
+
+        let daemon = Daemon::start(&fixture);
+        fs::metadata(daemon.point.join("builds/b1/readme.txt")).unwrap();
+        for index in 2..40u64 {
+            let bytes = fs::read(session.join(format!("f{index}"))).unwrap();
+            assert!(bytes == noise(index, 10_000 + index as usize * 1000), "file {index} of round {round}");
+        }
+        assert!(!session.join("f0").exists() && !session.join("f1").exists());
+        let status = fs::read_to_string(session.join(".gamevault/status.json")).unwrap();
+        assert!(status.contains("\"interrupted\""), "{status}");
+        fs::rename(&session, daemon.point.join(format!("builds/r{round}"))).unwrap();
+        assert_eq!(names(&daemon.point.join(format!("builds/r{round}"))).len(), 39);
+    }
+}
+
+#[test]
+fn xattrs_are_shown_on_request() {
+    let fixture = Fixture::new();
+    let source = fixture.path("source");
+    fill(&source, 1);
+    let file = |root: &Path| root.join("readme.txt");
+    if host::set_xattr(&file(&source), b"user.comment", b"the first").is_err() {
+        println!("skipped: the disk has no xattrs");
+        return;
+    }
+    fixture.snapshot(&source, "b1");
+    let options = MountOptions { xattr: true, ..MountOptions::default() };
+    let Some(stage) = Stage::mount(fixture, &options) else { return };
+    let shown = host::read_xattrs(&file(&stage.path("builds/b1"))).unwrap();
+    assert_eq!(shown.0.get(&b"user.comment"[..]).map(Vec::as_slice), Some(&b"the first"[..]));
+    assert!(host::set_xattr(&file(&stage.path("builds/b1")), b"user.a", b"b").is_err());
+    fs::create_dir(stage.path(".snapshot/x")).unwrap();
+    fs::write(stage.path(".snapshot/x/f"), "bytes").unwrap();
+    host::set_xattr(&stage.path(".snapshot/x/f"), b"user.kind", &noise(1, 3000)).unwrap();
+    host::set_xattr(&stage.path(".snapshot/x"), b"user.gamevault.platform", b"android").unwrap();
+    host::set_xattr(&stage.path(".snapshot/x/f"), b"trusted.dropped", b"x").unwrap();
+    fs::rename(stage.path(".snapshot/x"), stage.path("builds/x")).unwrap();
+    assert_eq!(stage.fixture.vault.build("x").unwrap().info.platform.as_deref(), Some("android"));
+    let kept = || host::read_xattrs(&stage.path("builds/x/f")).unwrap().0;
+    assert_eq!(kept().get(&b"user.kind"[..]), Some(&noise(1, 3000)));
+    assert_eq!(kept().len(), 1);
+}
+
+#[test]
+fn mapped_files_read_and_write() {
+    let Some(stage) = Stage::mount(with_two_builds(), &MountOptions::default()) else { return };
+    let program = "import mmap,sys
+f=open(sys.argv[1],'rb'); m=mmap.mmap(f.fileno(),0,mmap.MAP_SHARED,mmap.PROT_READ); assert m[:5]==b'build'
+g=open(sys.argv[2],'w+b'); g.truncate(100000); w=mmap.mmap(g.fileno(),0); w[70000:70005]=b'hello'; w.flush(); w.close(); g.close()
+assert open(sys.argv[2],'rb').read()[70000:70005]==b'hello'";
+    if Command::new("python3").arg("-V").output().is_err() {
+        println!("skipped: python3 is not installed");
+        return;
+    }
+    fs::create_dir(stage.path(".snapshot/x")).unwrap();
+    let mut run = Command::new("python3");
+    run.args(["-c", program]).arg(stage.path("builds/b1/readme.txt")).arg(stage.path(".snapshot/x/f"));
+    let output = run.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn holes_are_found_and_stay_holes() {
+    let Some(stage) = Stage::mount(with_two_builds(), &MountOptions::default()) else { return };
+    let source = stage.fixture.path("source1/sparse.img");
+    let copied = stage.path(".snapshot/x/sparse.img");
+    fs::create_dir(stage.path(".snapshot/x")).unwrap();
+    let from = stage.path("builds/b1/sparse.img");
+    let status = Command::new("cp").arg("--sparse=always").arg(&from).arg(&copied).status().unwrap();
+    assert!(status.success());
+    assert_eq!(fs::read(&copied).unwrap(), fs::read(&source).unwrap());
+    let seek = |path: &Path, whence| {
+        let file = fs::File::open(path).unwrap();
+        nix::unistd::lseek(&file, 0, whence).unwrap()
+    };
+    assert_eq!(seek(&from, nix::unistd::Whence::SeekHole), 0);
+    assert!(seek(&from, nix::unistd::Whence::SeekData) > 4_000_000);
+    assert!(seek(&copied, nix::unistd::Whence::SeekData) > 4_000_000);
 }

@@ -71,6 +71,15 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// Unmounts and mounts again, in the same process.
+    pub fn remount(&mut self) {
+        self.mounted.take().unwrap().unmount().unwrap();
+        let mounted = mount(Arc::clone(&self.fixture.vault), &self.point, &MountOptions::default());
+        self.mounted = Some(mounted.unwrap());
+    }
+}
+
 impl Drop for Stage {
     fn drop(&mut self) {
         if let Some(mounted) = self.mounted.take() {

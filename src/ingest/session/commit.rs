@@ -16,6 +16,11 @@ use crate::name::{FileName, RefName, show};
 use crate::store::{Class, Store, Ticket};
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// How long a commit waits for files to be closed. The kernel tells of a close after the program that closed has gone on,
+/// so `cp` may have ended, and `mv` have begun, when the last file is still open here.
+const CLOSE_GRACE: Duration = Duration::from_millis(500);
 
 /// What a session becomes.
 #[derive(Debug, Clone)]
@@ -62,7 +67,10 @@ impl Session {
             return Err(Error::new(ErrorKind::Exists, format!("there is a milestone {name} already")));
         }
         let mut state = self.changing()?;
-        if let Some((&node, _)) = state.open.iter().find(|(_, open)| open.is_written()) {
+        let deadline = Instant::now() + CLOSE_GRACE;
+        let written = |state: &State| state.open.iter().find(|(_, open)| open.is_written()).map(|(&node, _)| node);
+        while written(&state).is_some() && !self.closed.wait_until(&mut state, deadline).timed_out() {}
+        if let Some(node) = written(&state) {
             let message = format!("the file {} is still open to be written", super::status::path_of(&state, node));
             return Err(Error::new(ErrorKind::Busy, message).with_hint("wait for the copy to end"));
         }

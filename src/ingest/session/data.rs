@@ -82,6 +82,7 @@ impl Session {
         if writes && !is_written {
             self.settle_time(state, node);
             state.queue.push_back(node);
+            self.closed.notify_all();
         }
         if is_unused {
             state.open.remove(&node);

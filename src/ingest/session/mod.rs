@@ -38,7 +38,7 @@ use data::OpenFile;
 use journal::Journal;
 use nodes::{Body, Bytes, Node, Nodes};
 use op::Op;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -98,6 +98,8 @@ pub struct Session {
     content: Arc<dyn ReadContent>,
     activity: Arc<Activity>,
     state: Mutex<State>,
+    /// Somebody closed a file that was open to be written.
+    closed: Condvar,
 }
 
 struct State {
@@ -264,10 +266,11 @@ impl Session {
         let exchange = how == Replacing::Exchange;
         let pair = |at: At<'_>| Ok((at.directory, FileName::new(at.name)?));
         let (from_pair, to_pair) = (pair(from)?, pair(to)?);
-        let there = state.nodes.check_rename((from.directory, from.name), (to.directory, to.name), exchange)?.1;
-        if how == Replacing::Never && there.is_some() {
-            return Err(Error::new(ErrorKind::Exists, "there is an entry of this name already"));
+        // First: what is in the way is in the way, whatever it is.
+        if how == Replacing::Never && state.nodes.child(from.directory, from.name)?.is_some() {
+            state.nodes.check_free(to.directory, to.name)?;
         }
+        state.nodes.check_rename((from.directory, from.name), (to.directory, to.name), exchange)?;
         let orphan = state.change(Op::Rename { from: from_pair, to: to_pair, exchange, time: Timestamp::now() })?;
         self.let_go(&mut state, orphan);
         Ok(())

@@ -197,18 +197,19 @@ impl Nodes {
             return Err(gone());
         }
         let there = self.child(to.0, to.1)?;
-        let into_itself = |moved: NodeNumber, into: NodeNumber| self.is_or_is_below(into, moved);
-        if into_itself(moving, to.0) {
+        if exchange && there.is_none() {
+            return Err(no_entry());
+        }
+        if self.is_or_is_below(to.0, moving) {
             return Err(Error::invalid("a directory cannot be moved into itself"));
         }
-        let Some(other) = there else {
-            return if exchange { Err(no_entry()) } else { Ok((moving, None)) };
-        };
-        if exchange {
-            if into_itself(other, from.0) {
-                return Err(Error::invalid("a directory cannot be moved into itself"));
-            }
-            return Ok((moving, Some(other)));
+        let Some(other) = there else { return Ok((moving, None)) };
+        // In the order of the kernel, so that every way in gives the same error.
+        match (self.is_or_is_below(from.0, other), exchange) {
+            (true, true) => return Err(Error::invalid("a directory cannot be moved into itself")),
+            (true, false) => return Err(not_empty()),
+            (false, true) => return Ok((moving, Some(other))),
+            (false, false) => {}
         }
         match (&self.get(moving)?.body, &self.get(other)?.body) {
             _ if moving == other => {}

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::Timestamp;
 use crate::name::RefName;
 use crate::store::Store;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, RwLock};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -209,6 +209,7 @@ impl Registered {
             content: self.content.clone(),
             activity: self.activity.clone(),
             state: Mutex::new(state),
+            closed: Condvar::new(),
         });
         list.by_serial.insert(serial, session.clone());
         list.by_name.entry(name).or_insert(serial);
