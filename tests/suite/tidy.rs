@@ -80,7 +80,8 @@ const RULES: [Rule; 10] = [
     },
     Rule {
         words: &["unsafe"],
-        allowed: &[],
+        // The lock of one byte far behind the end of a file: the safe call locks the whole file against readers, too.
+        allowed: &["disk/host/windows.rs"],
         instead: "unsafe stands in named leaf files only: name the file in this rule, with the reason",
     },
     Rule {
