@@ -1,6 +1,7 @@
 //! Damage is found and named, and never becomes wrong bytes.
 
-use crate::support::{Scene, make_game, read_tree};
+use crate::support::seed::seed;
+use crate::support::{Scene, flips, make_game, read_tree};
 use gamevault::progress::Progress;
 use gamevault::vault::{RestoreOptions, VerifyOptions};
 use gamevault::{ErrorKind, Vault};
@@ -121,4 +122,10 @@ fn a_damaged_catalogue_is_refused_with_the_way_out() {
     assert!(error.hint().unwrap().contains("repair"));
     Vault::repair(&vault_dir, &Progress::new()).unwrap();
     assert!(problems(&Vault::open(&vault_dir).unwrap()).is_empty());
+}
+
+/// The suite's share of a stress test.
+#[test]
+fn flipped_bits_are_found_or_do_no_harm() {
+    flips::flip_bits(seed(), 15);
 }
