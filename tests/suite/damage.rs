@@ -129,3 +129,25 @@ fn a_damaged_catalogue_is_refused_with_the_way_out() {
 fn flipped_bits_are_found_or_do_no_harm() {
     flips::flip_bits(seed(), 15);
 }
+
+/// Tools that copy files alone (archives, object stores) leave empty folders out: the vault could not be opened then,
+/// nor repaired.
+#[test]
+fn a_vault_whose_empty_folders_and_locks_were_lost_opens_and_works() {
+    let scene = scene_with_a_game();
+    let original = read_tree(&scene.path("game"));
+    let Scene { dir, vault } = scene;
+    drop(vault);
+    let vault_dir = dir.path().join("vault");
+    for folder in ["packs/open", "spool", "run"] {
+        fs::remove_dir(vault_dir.join(folder)).unwrap();
+    }
+    for lock in ["lock", "packs/lock"] {
+        fs::remove_file(vault_dir.join(lock)).unwrap();
+    }
+    Vault::repair(&vault_dir, &Progress::new()).unwrap();
+    let scene = Scene { vault: Vault::open(&vault_dir).unwrap(), dir };
+    assert_eq!(scene.snapshot("game").build.number.0, 2);
+    crate::support::assert_same(&original, &scene.restored("1", "back"));
+    assert!(problems(&scene.vault).is_empty());
+}
