@@ -80,7 +80,8 @@ const RULES: [Rule; 10] = [
     },
     Rule {
         words: &["unsafe"],
-        allowed: &[],
+        // disk/host/windows.rs calls what neither the standard library nor a crate in use wraps.
+        allowed: &["disk/host/windows.rs"],
         instead: "unsafe stands in named leaf files only: name the file in this rule, with the reason",
     },
     Rule {
