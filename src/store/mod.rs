@@ -14,7 +14,7 @@ pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, read_entry, 
 use crate::catalogue::{Catalogue, NewPack, Record};
 use crate::codec::Encoder;
 use crate::disk::Disk;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ChunkId, PackId};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -235,7 +235,8 @@ impl Store {
         Ok(packs)
     }
 
-    /// Removes what killed processes left among the open packs; returns how many files that were.
+    /// Removes what killed processes left among the open packs, and makes their folder where it is missing; returns how
+    /// many files that were.
     ///
     /// A pack that another process is writing is locked and stays.
     ///
@@ -243,7 +244,15 @@ impl Store {
     /// Those of the disk.
     pub fn clear_left_over(disk: &dyn Disk) -> Result<usize> {
         let mut removed = 0;
-        let gate = disk.open_writable(Path::new(OPEN_LOCK))?;
+        // Tools that copy files alone leave empty folders out.
+        disk.create_dir(Path::new(OPEN_DIR))?;
+        let gate = disk.open_writable(Path::new(OPEN_LOCK)).or_else(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                create_pack_folders(disk)?;
+                disk.open_writable(Path::new(OPEN_LOCK))
+            }
+            _ => Err(error),
+        })?;
         if !gate.try_lock(true)? {
             return Ok(0);
         }

@@ -160,6 +160,12 @@ impl Writer {
             let full = slot.take().expect("opened above");
             drop(slot);
             self.seal(full)?;
+            if class == Class::Data {
+                // The lists of the files in it, too: a file can be relied on when both are durable, and a pack of lists
+                // would fill only after hundreds of gigabytes.
+                let lists = self.open[Class::Tree as usize].lock().take();
+                lists.map_or(Ok(()), |lists| self.seal(lists))?;
+            }
         }
         Ok((Ticket::pack(ticket), stored.len() as u64))
     }

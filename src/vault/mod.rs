@@ -81,8 +81,7 @@ impl Vault {
                 .with_hint("choose a new folder for the vault"));
         }
         store::create_pack_folders(&disk)?;
-        disk.create_dir(Path::new("spool"))?;
-        disk.create_dir(Path::new("run"))?;
+        create_folders(&disk)?;
         disk.replace(Path::new(LOCK), b"")?;
         disk.create(Path::new(CATALOGUE))?;
         Catalogue::create(&disk.absolute(Path::new(CATALOGUE)))?;
@@ -110,6 +109,7 @@ impl Vault {
         let dir = disk.absolute(Path::new(""));
         let lock = lock(&*disk, &dir, false)?;
         let catalogue = Arc::new(Catalogue::open(&disk.absolute(Path::new(CATALOGUE)))?);
+        create_folders(&*disk)?;
         let left_over = Store::clear_left_over(&*disk)?;
         if left_over > 0 {
             tracing::info!(left_over, "removed packs that a killed process left unfinished");
@@ -166,6 +166,12 @@ impl Vault {
     pub fn diff(&self, old: &Build, new: &Build, paths: &[String]) -> Result<Diff> {
         compare::diff(&self.reader, old, new, paths)
     }
+}
+
+/// Makes the folders that are often empty, which tools that copy files alone leave out.
+fn create_folders(disk: &dyn Disk) -> Result<()> {
+    disk.create_dir(Path::new("spool"))?;
+    disk.create_dir(Path::new("run"))
 }
 
 /// Takes the lock of the vault in `dir`.

@@ -1,24 +1,28 @@
 //! Whether everything that the vault promises is there.
 //!
-//! The structure is checked from both ends: every pack has a sound footer and the catalogue knows its chunks; every
-//! build's manifest can be read and every chunk that it names is known. With `read_data`, every stored byte is decoded
-//! and hashed. What is wrong is told with the builds and paths that it touches.
+//! The structure is checked from both ends: every pack has a sound footer, and the catalogue says of its chunks, builds
+//! and milestones what the pack says; every build's manifest can be read and every chunk that it names is known. With
+//! `read_data`, every stored byte is decoded and hashed. What is wrong is told with the builds and paths that it touches.
 
 use super::Vault;
-use crate::catalogue::Build;
+use crate::catalogue::{Build, ChunkPlace, Record};
 use crate::content::Extent;
+use crate::disk::DiskFile;
 use crate::error::{Error, Result};
 use crate::id::{BuildNumber, ChunkId, PackId};
-use crate::manifest::{Entry, EntryKind};
+use crate::manifest::{self, Entry};
 use crate::progress::Progress;
-use crate::store::{Store, check_entry_header, read_entry, read_index};
+use crate::store::{EntryKind, PackEntry, Store, check_entry_header, read_entry, read_index};
 use parking_lot::Mutex;
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Paths that are named for one damaged chunk; more are counted.
 const MAX_PATHS: usize = 8;
+
+/// The way out for what only the catalogue has wrong.
+const REBUILD: &str = "`gamevault repair` rebuilds it";
 
 /// What is checked.
 #[derive(Debug, Clone, Default)]
@@ -56,11 +60,19 @@ impl Vault {
             [] => self.builds()?,
             numbers => self.builds()?.into_iter().filter(|build| numbers.contains(&build.number)).collect(),
         };
-        let check = Check { vault: self, progress, report: Mutex::default(), damaged: Mutex::default() };
+        let check = Check {
+            vault: self,
+            progress,
+            report: Mutex::default(),
+            elsewhere: Mutex::default(),
+            records: Mutex::default(),
+            damaged: Mutex::default(),
+        };
         let whole_vault = options.builds.is_empty();
         if whole_vault {
             check.catalogue()?;
             check.packs(options.read_data)?;
+            check.records(&builds)?;
         }
         check.manifests(&builds, options.read_data && !whole_vault)?;
         check.name_damaged(&builds)?;
@@ -74,6 +86,10 @@ struct Check<'a> {
     vault: &'a Vault,
     progress: &'a Progress,
     report: Mutex<VerifyReport>,
+    /// Chunks that the catalogue knows in another pack than one that holds them, by the number of that pack.
+    elsewhere: Mutex<HashMap<i64, Vec<ChunkId>>>,
+    /// What packs say of builds and milestones.
+    records: Mutex<Vec<Record>>,
     /// Chunks that cannot be read, each with the reason.
     damaged: Mutex<HashMap<ChunkId, String>>,
 }
@@ -85,7 +101,7 @@ impl Check<'_> {
 
     fn catalogue(&self) -> Result<()> {
         for problem in self.vault.store().catalogue().integrity_problems()? {
-            self.problem(format!("catalogue: {problem}; `gamevault repair` rebuilds it"));
+            self.problem(format!("catalogue: {problem}; {REBUILD}"));
         }
         Ok(())
     }
@@ -95,22 +111,33 @@ impl Check<'_> {
         let on_disk: HashMap<PackId, (PathBuf, u64)> =
             Store::packs_on_disk(&*self.vault.disk)?.into_iter().map(|(id, path, len)| (id, (path, len))).collect();
         self.progress.add_total(known.len() as u64, known.iter().map(|(.., len)| len).sum());
-        known.par_iter().try_for_each(|(_, id, len)| {
+        known.par_iter().try_for_each(|(number, id, len)| {
             self.progress.check()?;
             match on_disk.get(id) {
                 None => self.problem(format!("pack {id} is missing; put the file back if there is a copy of it")),
                 Some((_, actual)) if actual != len => {
                     self.problem(format!("pack {id} has {actual} bytes where {len} were written"));
-                    self.pack(*id, &on_disk[id].0, *actual, read_data)?;
+                    self.pack(*number, *id, &on_disk[id].0, *actual, read_data)?;
                 }
-                Some((path, _)) => self.pack(*id, path, *len, read_data)?,
+                Some((path, _)) => self.pack(*number, *id, path, *len, read_data)?,
             }
             self.progress.add_files(1);
             Ok(())
-        })
+        })?;
+        for (number, wanted) in std::mem::take(&mut *self.elsewhere.lock()) {
+            let pack =
+                known.iter().find(|(known, ..)| *known == number).and_then(|(_, id, _)| on_disk.get_key_value(id));
+            let index = pack.and_then(|(id, (path, _))| read_index(&*self.vault.disk.open(path).ok()?, *id).ok());
+            let held: HashSet<ChunkId> = index.iter().flat_map(|index| &index.entries).map(|entry| entry.id).collect();
+            let wrong = wanted.iter().filter(|id| !held.contains(id)).count();
+            if wrong > 0 {
+                self.problem(format!("catalogue: {wrong} chunks are in another pack than it says; {REBUILD}"));
+            }
+        }
+        Ok(())
     }
 
-    fn pack(&self, id: PackId, path: &std::path::Path, len: u64, read_data: bool) -> Result<()> {
+    fn pack(&self, number: i64, id: PackId, path: &Path, len: u64, read_data: bool) -> Result<()> {
         self.report.lock().packs += 1;
         let file = self.vault.disk.open(path)?;
         let index = match read_index(&*file, id) {
@@ -123,6 +150,8 @@ impl Check<'_> {
         if let Some(damage) = &index.damage {
             self.problem(format!("{damage}; `gamevault repair` reads what is whole"));
         }
+        self.places(number, id, &index.entries)?;
+        self.collect_records(&*file, &index.entries);
         if !read_data {
             self.progress.add_bytes(len);
             return Ok(());
@@ -144,6 +173,64 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Compares what the catalogue says of the chunks of pack `number` with what the pack says.
+    fn places(&self, number: i64, pack: PackId, entries: &[PackEntry]) -> Result<()> {
+        let chunks: Vec<&PackEntry> = entries.iter().filter(|entry| entry.kind == EntryKind::Chunk).collect();
+        let ids: Vec<ChunkId> = chunks.iter().map(|entry| entry.id).collect();
+        let wrong = |(entry, place): &(&&PackEntry, Option<ChunkPlace>)| match place {
+            // A chunk that is in two packs is known in one of them; that one is asked later.
+            Some(place) if place.pack != number => {
+                self.elsewhere.lock().entry(place.pack).or_default().push(entry.id);
+                false
+            }
+            Some(place) => {
+                (place.offset, place.stored_len, place.plain_len, place.encoding)
+                    != (entry.offset, entry.stored_len, entry.plain_len, entry.encoding as u8)
+            }
+            None => true,
+        };
+        let wrong = chunks.iter().zip(self.vault.store().catalogue().chunks(&ids)?).filter(wrong).count();
+        if wrong > 0 {
+            self.problem(format!("catalogue: {wrong} chunks of pack {pack} are not where it says; {REBUILD}"));
+        }
+        Ok(())
+    }
+
+    /// Remembers the records of a pack; one that cannot be read is told by whoever reads all data, or by its absence.
+    fn collect_records(&self, file: &dyn DiskFile, entries: &[PackEntry]) {
+        let plain = entries.iter().filter(|entry| entry.kind == EntryKind::Record).map(|entry| read_entry(file, entry));
+        let parsed = plain.filter_map(|plain| serde_json::from_slice(&plain.ok()?).ok());
+        self.records.lock().extend(parsed);
+    }
+
+    /// Compares what the catalogue says of builds and milestones with the records that packs keep.
+    fn records(&self, builds: &[Build]) -> Result<()> {
+        let (mut known_builds, mut known_milestones) = (HashMap::new(), HashMap::new());
+        for record in std::mem::take(&mut *self.records.lock()) {
+            match record {
+                Record::Build(build) => known_builds.entry(build.number).or_insert_with(Vec::new).push(*build),
+                Record::Milestone(milestone) => {
+                    known_milestones.entry(milestone.serial).or_insert_with(Vec::new).push(milestone);
+                }
+                Record::MilestoneRemoved { .. } => {}
+            }
+        }
+        for build in builds {
+            if !known_builds.get(&build.number).is_some_and(|known| known.contains(build)) {
+                self.problem(format!("catalogue: no pack says of build {} what it says; {REBUILD}", build.id));
+            }
+        }
+        for milestone in self.vault.milestones()? {
+            if !known_milestones.get(&milestone.serial).is_some_and(|known| known.contains(&milestone)) {
+                self.problem(format!(
+                    "catalogue: no pack says of milestone {} what it says; {REBUILD}",
+                    milestone.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Walks the manifests; every folder and every content list is read once, however many builds share it.
     fn manifests(&self, builds: &[Build], read_data: bool) -> Result<()> {
         let mut visited = HashSet::new();
@@ -157,7 +244,7 @@ impl Check<'_> {
                 }
                 let listed = self.vault.reader().for_each_entry(id, &mut |entry| {
                     let path = format!("{path}{}", entry.name);
-                    if let EntryKind::Directory(below) = &entry.kind {
+                    if let manifest::EntryKind::Directory(below) = &entry.kind {
                         open.push((below.id, format!("{path}/")));
                     }
                     self.entry(build, entry, &path, read_data, &mut checked)
@@ -188,7 +275,7 @@ impl Check<'_> {
         {
             self.problem(format!("build {}: the xattrs of {path} cannot be read: {error}", build.id));
         }
-        let EntryKind::File(content) = &entry.kind else { return Ok(()) };
+        let manifest::EntryKind::File(content) = &entry.kind else { return Ok(()) };
         self.report.lock().files += 1;
         let mut wanted = Vec::new();
         let listed = self.vault.reader().for_each_extent(content, 0, content.size, &mut |extent: Extent| {
@@ -233,9 +320,9 @@ impl Check<'_> {
                 let _ = self.vault.reader().for_each_entry(id, &mut |entry| {
                     let path = format!("{folder}{}", entry.name);
                     match &entry.kind {
-                        EntryKind::Directory(below) => open.push((below.id, format!("{path}/"))),
-                        EntryKind::Symlink(_) => {}
-                        EntryKind::File(content) => {
+                        manifest::EntryKind::Directory(below) => open.push((below.id, format!("{path}/"))),
+                        manifest::EntryKind::Symlink(_) => {}
+                        manifest::EntryKind::File(content) => {
                             let _ = self.vault.reader().for_each_extent(content, 0, content.size, &mut |extent| {
                                 if let Some(id) = extent.id.filter(|id| damaged.contains_key(id)) {
                                     let (paths, more) = touched.entry(id).or_default();

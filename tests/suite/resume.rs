@@ -3,6 +3,7 @@
 use crate::support::{Scene, noise, settle, write};
 use gamevault::ErrorKind;
 use gamevault::progress::Progress;
+use gamevault::store::Class;
 use gamevault::vault::SnapshotOptions;
 
 #[test]
@@ -29,4 +30,19 @@ fn finished_files_are_not_read_again_after_an_interruption() {
     assert_eq!(report.files, 200);
     assert!(report.files_unchanged >= 50, "{} files were taken over", report.files_unchanged);
     assert!(scene.vault.verify(&Default::default(), &Progress::new()).unwrap().problems.is_empty());
+}
+
+/// Files of more than one chunk have a list of them, which goes to another pack than their bytes. That pack was only
+/// sealed at the end, so a snapshot that was killed had to read all such files again, however far it had come.
+#[test]
+fn lists_are_durable_when_the_pack_of_their_files_is_full() {
+    let scene = Scene::new();
+    let store = scene.vault.store();
+    let list = store.put(b"a list of chunks", Class::Tree).unwrap().ticket;
+    let first = store.put(&noise(1, 100_000), Class::Data).unwrap().ticket;
+    assert!(!store.is_durable(list.join(first)).unwrap());
+    for n in 2..700 {
+        store.put(&noise(n, 100_000), Class::Data).unwrap();
+    }
+    assert!(store.is_durable(list.join(first)).unwrap());
 }

@@ -2,6 +2,7 @@
 
 pub mod crashes;
 pub mod faulty;
+pub mod flips;
 pub mod folder;
 pub mod kills;
 pub mod mutate;
