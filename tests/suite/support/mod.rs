@@ -3,6 +3,7 @@
 pub mod crashes;
 pub mod faulty;
 pub mod folder;
+#[cfg(unix)]
 pub mod kills;
 pub mod mutate;
 pub mod seed;
