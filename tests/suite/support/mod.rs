@@ -4,6 +4,7 @@ pub mod crashes;
 pub mod faulty;
 pub mod flips;
 pub mod folder;
+#[cfg(unix)]
 pub mod kills;
 pub mod mutate;
 pub mod seed;
