@@ -21,11 +21,6 @@ fn device() -> Check {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             (format!("{DEVICE} is missing."), Some("run `modprobe fuse`; in a container, pass `--device /dev/fuse`"))
         }
-        Err(error) if !is_root() && stale::helper().is_some() => {
-            // The helper opens it with rights of its own.
-            let sentence = format!("{DEVICE} cannot be opened ({error}), but the helper can do it.");
-            return Check { name: "fuse-device", ok: true, sentence, hint: None };
-        }
         Err(error) => (format!("{DEVICE} cannot be opened: {error}."), Some("check its permissions, usually 0666")),
     };
     Check { name: "fuse-device", ok: opened.is_ok(), sentence, hint: hint.map(String::from) }

@@ -26,6 +26,8 @@ impl Watcher {
     pub(super) fn start(tree: Arc<Tree>, notifier: Notifier, events: Receiver<Event>) -> std::io::Result<Watcher> {
         let (stop, stopped) = crossbeam_channel::bounded(0);
         let thread = std::thread::Builder::new().name("mount-watch".into()).spawn(move || {
+            // A vault that went away stays away for a while: one line in the log is enough.
+            let mut has_failed = false;
             loop {
                 select! {
                     recv(stopped) -> _ => return,
@@ -34,9 +36,13 @@ impl Watcher {
                         Err(_) => return,
                     },
                     default(POLL_INTERVAL) => {
-                        if let Err(error) = tree.poll_changes() {
+                        let polled = tree.poll_changes();
+                        if let Err(error) = &polled
+                            && !has_failed
+                        {
                             tracing::warn!(%error, "cannot look for new builds");
                         }
+                        has_failed = polled.is_err();
                     }
                 }
             }

@@ -29,6 +29,7 @@ pub use types::{
 
 use crate::disk::Space;
 use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::Timestamp;
 use crate::vault::Vault;
 use control::MetaBuffers;
 use number::{HiddenItem, Place};
@@ -44,6 +45,7 @@ pub const MAX_NAME_LEN: u32 = 255;
 /// The tree of one vault.
 pub struct Tree {
     vault: Arc<Vault>,
+    started: Timestamp,
     nodes: NodeTable,
     view: CurrentView,
     folders: Vec<Box<dyn Folder>>,
@@ -57,6 +59,7 @@ impl Tree {
     pub fn new(vault: Arc<Vault>, events: EventSink) -> Tree {
         Tree {
             vault,
+            started: Timestamp::now(),
             nodes: NodeTable::default(),
             view: CurrentView::default(),
             folders: root::folders(),
@@ -361,7 +364,7 @@ impl Tree {
 
     fn link_attr(&self, node: NodeId) -> Result<Attr> {
         let size = self.read_link(node)?.len() as u64;
-        let mtime = self.view()?.newest();
+        let mtime = self.view()?.newest().unwrap_or(self.started);
         Ok(Attr { node, kind: Kind::Symlink, size, mode: 0o777, mtime, lifetime: Lifetime::Short, writable: false })
     }
 }

@@ -108,7 +108,7 @@ fn plain_directory(node: NodeId, mtime: Timestamp) -> Attr {
     }
 }
 
-/// Returns a time that changes with the lists and is the same after a remount.
+/// Returns a time that changes with the lists and is the same after a remount, but for a vault in which nothing is yet.
 fn newest(tree: &Tree) -> Result<Timestamp> {
-    Ok(tree.view()?.newest())
+    Ok(tree.view()?.newest().unwrap_or(tree.started))
 }

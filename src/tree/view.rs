@@ -60,10 +60,10 @@ impl View {
     }
 
     /// Returns when the last change was made; the same for every reading of the same catalogue.
-    pub(super) fn newest(&self) -> Timestamp {
+    pub(super) fn newest(&self) -> Option<Timestamp> {
         let builds = self.latest().map(|build| build.created);
         let milestones = self.milestones.last_key_value().map(|(_, milestone)| milestone.created);
-        builds.max(milestones).unwrap_or_default()
+        builds.max(milestones)
     }
 
     /// Returns the milestone of this name, spelled as it was given.

@@ -4,6 +4,7 @@ use crate::stage::{Fixture, Stage, assert_same, fill, walk};
 use gamevault::mount::MountOptions;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
@@ -199,4 +200,36 @@ fn sessions_survive_an_unmount_and_junk_is_left_out() {
     fs::rename(stage.path(".snapshot/x"), stage.path("builds/x")).unwrap();
     retry(|| !stage.path("builds/x/old~").exists());
     assert_same(&source, &stage.path("builds/x"));
+}
+
+#[test]
+fn who_reads_a_session_reads_on_after_the_commit() {
+    let Some(stage) = stage() else { return };
+    let session = stage.path(".snapshot/x");
+    run("cp", &format!("cp -r {} {}", stage.fixture.path("source").display(), session.display()));
+    let file = fs::File::open(session.join("data/level one.pak")).unwrap();
+    let mut read = vec![0; 100_000];
+    file.read_exact_at(&mut read, 0).unwrap();
+    fs::rename(&session, stage.path("builds/x")).unwrap();
+    let mut rest = vec![0; 200_000];
+    file.read_exact_at(&mut rest, 100_000).unwrap();
+    read.extend(rest);
+    assert!(read == fs::read(stage.path("builds/x/data/level one.pak")).unwrap());
+    // The name is free for the next one at once.
+    fs::create_dir(&session).unwrap();
+    assert!(fs::read_dir(&session).unwrap().next().is_none());
+}
+
+#[test]
+fn modes_that_refuse_writing_do_not_stop_a_copy() {
+    let Some(stage) = stage() else { return };
+    let folder = stage.path(".snapshot/x");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
+    fs::write(folder.join("f"), "bytes").unwrap();
+    fs::set_permissions(folder.join("f"), fs::Permissions::from_mode(0o000)).unwrap();
+    fs::write(folder.join("f"), "other").unwrap();
+    assert_eq!(fs::read(folder.join("f")).unwrap(), b"other");
+    let fifo = nix::unistd::mkfifo(&folder.join("fifo"), nix::sys::stat::Mode::S_IRWXU);
+    assert_eq!(fifo, Err(nix::errno::Errno::EPERM));
 }

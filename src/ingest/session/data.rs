@@ -201,9 +201,11 @@ impl Session {
         };
         if let Some(file) = file {
             file.sync()?;
-            self.disk().sync_dir(&self.folder.join(super::registry::DATA))?;
         }
-        journal.sync()
+        journal.sync()?;
+        // The names on the way to the files must survive, too.
+        let data = self.folder.join(super::registry::DATA);
+        data.ancestors().take(3).try_for_each(|folder| self.disk().sync_dir(folder))
     }
 
     /// Copies the spool file of `from` for the new node `to`; nothing when `from` has none.
