@@ -109,7 +109,7 @@ fn hidden_orders_commit_and_abort() {
     assert_eq!(fs::File::create(&order).unwrap_err().raw_os_error(), Some(libc::EBUSY));
     drop(writer);
     fs::File::create(&order).unwrap();
-    assert!(!stage.path(".snapshot/a").exists());
+    retry(|| !stage.path(".snapshot/a").exists());
     let build = stage.fixture.vault.build("a").unwrap();
     assert_eq!((build.info.label.as_deref(), &build.info.tags[..]), (Some("seven"), &["demo".to_string()][..]));
     assert_eq!(fs::read(stage.path("builds/a/file")).unwrap(), b"bytes");
@@ -117,7 +117,7 @@ fn hidden_orders_commit_and_abort() {
     fs::create_dir(stage.path(".snapshot/b")).unwrap();
     fs::write(stage.path(".snapshot/b/file"), "bytes").unwrap();
     fs::File::create(stage.path(".snapshot/b/.gamevault/abort")).unwrap();
-    assert!(!stage.path(".snapshot/b").exists());
+    retry(|| !stage.path(".snapshot/b").exists());
 }
 
 /// The kernel is told that a session has become a build after the rename has returned, so what shows it is tried for a

@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// The folder of all sessions in a vault.
 pub(super) const SPOOL: &str = "spool";
@@ -26,6 +27,9 @@ pub(super) const SPOOL: &str = "spool";
 pub(super) const DATA: &str = "data";
 const LOCK: &str = "lock";
 const JOURNAL: &str = "journal";
+/// How often, and with what pauses, the lock of a session is tried.
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// All sessions of a vault that belong to this process; dropping it leaves them on the disk, to be opened again.
 pub struct Sessions {
@@ -225,7 +229,7 @@ impl Registered {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             lock => lock?,
         };
-        if !lock.try_lock(true)? {
+        if !take_lock(&*lock)? {
             return Ok(());
         }
         let mut replay = Replay::new();
@@ -268,6 +272,20 @@ impl Registered {
         }
         Ok(())
     }
+}
+
+/// Takes the lock of a session, unless another process has it.
+///
+/// Tries for a moment: a program that another thread just started holds every lock of this process until it has begun to
+/// run, and a session must not be left alone for that.
+fn take_lock(lock: &dyn DiskFile) -> Result<bool> {
+    for _ in 0..LOCK_TRIES {
+        if lock.try_lock(true)? {
+            return Ok(true);
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+    Ok(false)
 }
 
 /// What a journal says, op by op.
