@@ -105,7 +105,8 @@ impl RefName {
         if text.ends_with('.') {
             return refuse("it ends with a dot, which Windows drops");
         }
-        if text == ".gamevault" || is_reserved_on_windows(&text) {
+        // The newest build is always called `latest`.
+        if text == ".gamevault" || text.eq_ignore_ascii_case("latest") || is_reserved_on_windows(&text) {
             return refuse("the name is reserved");
         }
         Ok(RefName(text))
@@ -188,7 +189,7 @@ mod tests {
         for good in ["1", "0.7.3", "alpha+demo", "a_b-c", "Console"] {
             assert!(RefName::new(good).is_ok(), "{good}");
         }
-        for bad in ["", ".", "..", "a b", "é", "a/b", "-x", "con", "NUL.txt", "com1", "x.", ".gamevault"] {
+        for bad in ["", ".", "..", "a b", "é", "a/b", "-x", "con", "NUL.txt", "com1", "x.", ".gamevault", "Latest"] {
             assert!(RefName::new(bad).is_err(), "{bad}");
         }
         assert!(RefName::new("x".repeat(65)).is_err());

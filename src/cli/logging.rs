@@ -10,9 +10,14 @@ pub fn install(context: &Context, level: LevelFilter) {
         Some(Ok(filter)) => filter,
         Some(Err(error)) => {
             context.warn(format!("GAMEVAULT_LOG is ignored: {error}"));
-            EnvFilter::new(level.to_string())
+            by_default(level)
         }
-        None => EnvFilter::new(level.to_string()),
+        None => by_default(level),
     };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+}
+
+fn by_default(level: LevelFilter) -> EnvFilter {
+    // `fuser` warns that it could not unmount when somebody else has unmounted.
+    EnvFilter::new(format!("{level},fuser=error"))
 }

@@ -27,6 +27,7 @@ use config::Config;
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The catalogue's file in a vault.
 const CATALOGUE: &str = "catalogue.db";
@@ -174,6 +175,21 @@ fn create_folders(disk: &dyn Disk) -> Result<()> {
     disk.create_dir(Path::new("run"))
 }
 
+/// How long a lock is waited for. A process that is being started holds the locks of the one that starts it for some
+/// milliseconds, and a command that just ended may not be gone.
+const LOCK_PATIENCE: Duration = Duration::from_millis(300);
+
+fn try_lock_for_a_moment(lock: &dyn DiskFile, exclusive: bool) -> Result<bool> {
+    let start = Instant::now();
+    while !lock.try_lock(exclusive)? {
+        if start.elapsed() > LOCK_PATIENCE {
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(true)
+}
+
 /// Takes the lock of the vault in `dir`.
 fn lock(disk: &dyn Disk, dir: &Path, exclusive: bool) -> Result<Arc<dyn DiskFile>> {
     if !Vault::is_vault(dir) {
@@ -188,7 +204,7 @@ fn lock(disk: &dyn Disk, dir: &Path, exclusive: bool) -> Result<Arc<dyn DiskFile
         }
         _ => Err(error),
     })?;
-    if !lock.try_lock(exclusive)? {
+    if !try_lock_for_a_moment(&*lock, exclusive)? {
         let (what, hint) = match exclusive {
             true => ("in use by other processes", "unmount it, wait for snapshots to end, and run the command again"),
             false => ("in maintenance", "wait until the repair is done"),
