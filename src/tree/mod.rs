@@ -301,7 +301,8 @@ impl Tree {
         self.vault.space()
     }
 
-    /// Looks whether builds or milestones changed, by any process, and sends an event for each name that did.
+    /// Looks whether builds or milestones changed, by any process, and sends events for the lists that did and for the
+    /// names that do not mean the same any more.
     ///
     /// Costs one question to the catalogue; a front end calls it a few times a second.
     ///
@@ -323,10 +324,8 @@ impl Tree {
     }
 
     fn announce(&self, changes: ViewChanges) {
-        for (index, mut names) in [(root::BUILDS, changes.builds), (root::MILESTONES, changes.milestones)] {
-            if names.is_empty() {
-                continue;
-            }
+        for (index, changed) in [(root::BUILDS, changes.builds), (root::MILESTONES, changes.milestones)] {
+            let Some(mut names) = changed else { continue };
             if index == root::BUILDS {
                 names.push(String::from_utf8_lossy(builds::LATEST).into_owned());
             }

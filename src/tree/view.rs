@@ -24,13 +24,13 @@ pub(super) struct View {
     milestone_by_name: HashMap<String, u64>,
 }
 
-/// What differs between two views, as names in `/builds` and `/milestones`.
+/// Which lists differ between two views, each with the names that went away or mean something else now.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ViewChanges {
-    /// Ids of builds that appeared or went away.
-    pub(super) builds: Vec<String>,
-    /// Names of milestones that appeared, went away or were set anew.
-    pub(super) milestones: Vec<String>,
+    /// Of `/builds`; `None` if nothing changed there.
+    pub(super) builds: Option<Vec<String>>,
+    /// Of `/milestones`; `None` if nothing changed there.
+    pub(super) milestones: Option<Vec<String>>,
 }
 
 impl View {
@@ -93,21 +93,23 @@ impl View {
     }
 
     fn changes_since(&self, before: &View) -> ViewChanges {
-        let differing = |old: &HashMap<String, u64>, new: &HashMap<String, u64>| {
-            let gone = old.keys().filter(|&name| !new.contains_key(name));
-            let mut names: Vec<String> = gone.cloned().collect();
-            names.extend(
-                new.iter().filter(|&(name, serial)| old.get(name) != Some(serial)).map(|(name, _)| name.clone()),
-            );
-            names.sort();
-            names
-        };
         let numbers = |view: &View| view.build_by_id.iter().map(|(id, number)| (id.clone(), number.0)).collect();
         ViewChanges {
-            builds: differing(&numbers(before), &numbers(self)),
-            milestones: differing(&before.milestone_by_name, &self.milestone_by_name),
+            builds: stale_names(&numbers(before), &numbers(self)),
+            milestones: stale_names(&before.milestone_by_name, &self.milestone_by_name),
         }
     }
+}
+
+/// Returns the names that mean nothing or something else now; `None` if nothing changed at all.
+///
+/// New names are not among them: what is known of a name that was missing does not hold for long, and a directory that
+/// somebody has just found and entered must not be taken from under him.
+fn stale_names(old: &HashMap<String, u64>, new: &HashMap<String, u64>) -> Option<Vec<String>> {
+    let mut names: Vec<String> =
+        old.iter().filter(|&(name, serial)| new.get(name) != Some(serial)).map(|(name, _)| name.clone()).collect();
+    names.sort();
+    (!names.is_empty() || old.len() != new.len()).then_some(names)
 }
 
 /// The view in use.

@@ -310,3 +310,23 @@ fn holes_are_found_and_stay_holes() {
     assert!(seek(&from, nix::unistd::Whence::SeekData) > 4_000_000);
     assert!(seek(&copied, nix::unistd::Whence::SeekData) > 4_000_000);
 }
+
+/// The name of a new milestone was taken back from the kernel a moment after it had been looked up for the first time,
+/// so a program that had entered the folder meanwhile lost its working directory: an engine's export died of it.
+#[test]
+fn a_folder_that_just_appeared_can_be_entered() {
+    let Some(stage) = Stage::mount(with_two_builds(), &MountOptions::default()) else { return };
+    assert_eq!(names(&stage.path("milestones")), ["alpha"]);
+    let build = stage.fixture.vault.build("b1").unwrap();
+    for name in ["entered1", "entered2", "entered3"] {
+        stage.fixture.vault.set_milestone(&name.parse().unwrap(), &build, None, Vec::new(), false).unwrap();
+        let folder = stage.path(&format!("milestones/{name}"));
+        let script = "sleep 0.6 && readlink /proc/self/cwd";
+        let output = Command::new("sh").args(["-c", script]).current_dir(&folder).output().unwrap();
+        // The kernel adds " (deleted)" to a folder that was taken away.
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout).trim_end(),
+            folder.canonicalize().unwrap().to_string_lossy()
+        );
+    }
+}
