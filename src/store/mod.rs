@@ -11,7 +11,7 @@ pub(crate) use writer::create_pack_folders;
 
 pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, read_entry, read_index};
 
-use crate::catalogue::{Catalogue, NewPack, Record};
+use crate::catalogue::{Catalogue, ChunkPlace, NewPack, Record};
 use crate::codec::Encoder;
 use crate::disk::Disk;
 use crate::error::{Error, ErrorKind, Result};
@@ -131,7 +131,27 @@ impl Store {
         if let Some(pending) = self.writer.pending(id) {
             return self.writer.read_pending(&pending);
         }
-        match self.catalogue.chunk(id)? {
+        self.read_at_place(id, self.catalogue.chunk(id)?)
+    }
+
+    /// Calls `visit` with the plain bytes of each of `ids`, in their order, past the cache; looks them up together.
+    ///
+    /// # Errors
+    /// As [`Store::get`], and those of `visit`.
+    pub fn get_each(&self, ids: &[ChunkId], visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        for (&id, place) in ids.iter().zip(self.catalogue.chunks(ids)?) {
+            // What is not sealed yet has no place; it may get one between the two looks.
+            let plain = match place {
+                Some(_) => self.read_at_place(id, place)?,
+                None => self.get_uncached(id)?,
+            };
+            visit(&plain)?;
+        }
+        Ok(())
+    }
+
+    fn read_at_place(&self, id: ChunkId, place: Option<ChunkPlace>) -> Result<Vec<u8>> {
+        match place {
             Some(place) => self.reader.read(id, &place),
             None => Err(Error::corrupt(format!("chunk {id} is in no pack that the catalogue knows"))
                 .with_hint("run `gamevault repair`; if it stays missing, `gamevault verify` names the files")),

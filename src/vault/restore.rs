@@ -18,6 +18,9 @@ use std::path::{Path, PathBuf};
 /// Files waiting to be written.
 const QUEUE_LEN: usize = 256;
 
+/// Bytes that are written at once: chunk by chunk the system would keep, and sync, far smaller pieces.
+const WRITE_LEN: usize = 1 << 20;
+
 /// How a restore is made.
 #[derive(Debug, Clone, Default)]
 pub struct RestoreOptions {
@@ -279,9 +282,10 @@ impl Restore<'_> {
     }
 
     fn work(&self, queue: Receiver<Job>) -> Result<()> {
+        let mut buffer = Vec::with_capacity(WRITE_LEN);
         for job in queue {
             self.progress.check()?;
-            self.file(&job)?;
+            self.file(&job, &mut buffer)?;
             self.progress.add_files(1);
             let mut report = self.report.lock();
             report.files += 1;
@@ -290,7 +294,7 @@ impl Restore<'_> {
         Ok(())
     }
 
-    fn file(&self, job: &Job) -> Result<()> {
+    fn file(&self, job: &Job, buffer: &mut Vec<u8>) -> Result<()> {
         let path = job.path.as_path();
         let fail = |error| Error::io("write", path, error);
         let is_taken = host::stat_of(path).is_ok();
@@ -300,7 +304,7 @@ impl Restore<'_> {
         }
         let temp = temp_path(path);
         let mut file = OpenOptions::new().write(true).create_new(true).open(&temp).map_err(fail)?;
-        let written = self.write_content(&mut file, path, &job.content);
+        let written = self.write_content(&mut file, path, &job.content, buffer);
         drop(file);
         let placed = written.and_then(|()| {
             self.set_attributes(&job.path.with_path(temp.clone()), &job.attributes)?;
@@ -318,29 +322,56 @@ impl Restore<'_> {
         })
     }
 
-    fn write_content(&self, file: &mut File, path: &Path, content: &Content) -> Result<()> {
+    fn write_content(&self, file: &mut File, path: &Path, content: &Content, buffer: &mut Vec<u8>) -> Result<()> {
         let fail = |error| Error::io("write", path, error);
+        let mut run = Vec::new();
+        let mut run_len = 0;
         let mut ends_in_hole = false;
         self.reader.for_each_extent(content, 0, content.size, &mut |extent| {
             self.progress.check()?;
             ends_in_hole = extent.id.is_none();
+            if ends_in_hole || run_len + extent.len > WRITE_LEN as u64 {
+                self.write_run(file, path, &mut run, buffer)?;
+                run_len = 0;
+            }
             match extent.id {
                 Some(id) => {
-                    let plain = self.vault.store().get_uncached(id)?;
-                    if plain.len() as u64 != extent.len {
-                        return Err(Error::corrupt(format!("chunk {id} is not as long as its file says")));
-                    }
-                    file.write_all(&plain).map_err(fail)?;
+                    run.push((id, extent.len));
+                    run_len += extent.len;
                 }
                 None => {
                     let offset = std::io::SeekFrom::Start(extent.end());
                     std::io::Seek::seek(file, offset).map_err(fail)?;
+                    self.progress.add_bytes(extent.len);
                 }
             }
-            self.progress.add_bytes(extent.len);
             Ok(())
         })?;
+        self.write_run(file, path, &mut run, buffer)?;
         if ends_in_hole { file.set_len(content.size).map_err(fail) } else { Ok(()) }
+    }
+
+    /// Writes chunks that follow each other, and empties the run.
+    fn write_run(
+        &self,
+        file: &mut File,
+        path: &Path,
+        run: &mut Vec<(ChunkId, u64)>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<()> {
+        buffer.clear();
+        let (ids, lens): (Vec<ChunkId>, Vec<u64>) = run.drain(..).unzip();
+        let mut lens = lens.into_iter();
+        self.vault.store().get_each(&ids, &mut |plain| {
+            if lens.next() != Some(plain.len() as u64) {
+                return Err(Error::corrupt("a chunk is not as long as its file says"));
+            }
+            buffer.extend_from_slice(plain);
+            Ok(())
+        })?;
+        file.write_all(buffer).map_err(|error| Error::io("write", path, error))?;
+        self.progress.add_bytes(buffer.len() as u64);
+        Ok(())
     }
 
     fn set_attributes(&self, path: &LongPath, attributes: &Attributes) -> Result<()> {
