@@ -1,7 +1,7 @@
 //! A folder of the host becomes a manifest.
 //!
 //! One thread walks the folder in the order of names and decides what must be read; as many threads as there are cores
-//! read, and fill the directories ([`super::tree_builder`]). A file whose size, times and inode are those of the last
+//! read, and fill the directories (`tree_builder`). A file whose size, times and inode are those of the last
 //! snapshot is not read. What was read is remembered as soon as its chunks are durable, so that a snapshot which is
 //! stopped or killed goes on where it was.
 
