@@ -1,5 +1,7 @@
 //! What takes minutes: `cargo test --test stress -- --ignored`. A seed is printed, and taken back by `GAMEVAULT_SEED`.
 
+#![cfg(unix)]
+
 #[allow(dead_code, reason = "the suite uses more of it")]
 #[path = "../suite/support/mod.rs"]
 mod support;
