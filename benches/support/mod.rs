@@ -3,6 +3,11 @@
 // Each bench is a program of its own and uses a part of this.
 #![allow(dead_code)]
 
+#[path = "../../tests/suite/support/noise.rs"]
+mod noise;
+
+pub use noise::noise;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -42,20 +47,6 @@ pub fn make_game(root: &Path) {
 pub fn write(path: &Path, bytes: &[u8]) {
     fs::create_dir_all(path.parent().expect("files lie in folders")).expect("the folder can be made");
     fs::write(path, bytes).expect("the file can be written");
-}
-
-/// Bytes that do not compress.
-pub fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
 }
 
 fn words(seed: u64, len: usize) -> Vec<u8> {

@@ -270,8 +270,7 @@ impl Restore<'_> {
     /// Removes what is in the way, if that is allowed.
     fn clear(&self, path: &Path) -> Result<()> {
         if !self.overwrite {
-            return Err(Error::new(ErrorKind::Exists, format!("{} is in the way", path.display()))
-                .with_hint("choose a new folder, or replace what is there with --overwrite"));
+            return Err(in_the_way(path));
         }
         match host::stat_of(path) {
             Ok(stat) if stat.kind == HostKind::Directory => std::fs::remove_dir_all(path),
@@ -297,10 +296,9 @@ impl Restore<'_> {
     fn file(&self, job: &Job, buffer: &mut Vec<u8>) -> Result<()> {
         let path = job.path.as_path();
         let fail = |error| Error::io("write", path, error);
-        let is_taken = host::stat_of(path).is_ok();
-        if is_taken && !self.overwrite {
-            return Err(Error::new(ErrorKind::Exists, format!("{} is in the way", path.display()))
-                .with_hint("choose a new folder, or replace what is there with --overwrite"));
+        let taken = host::stat_of(path).ok();
+        if taken.is_some() && !self.overwrite {
+            return Err(in_the_way(path));
         }
         let temp = temp_path(path);
         let mut file = OpenOptions::new().write(true).create_new(true).open(&temp).map_err(fail)?;
@@ -308,7 +306,7 @@ impl Restore<'_> {
         drop(file);
         let placed = written.and_then(|()| {
             self.set_attributes(&job.path.with_path(temp.clone()), &job.attributes)?;
-            if is_taken && host::stat_of(path).is_ok_and(|stat| stat.kind == HostKind::Directory) {
+            if taken.is_some_and(|stat| stat.kind == HostKind::Directory) {
                 self.clear(path)?;
             }
             host::replace_file(&temp, path).map_err(fail)
@@ -387,6 +385,11 @@ impl Restore<'_> {
         host::set_mode(path, attributes.mode).map_err(|error| Error::io("set the mode of", path, error))?;
         host::set_mtime(path, attributes.mtime).map_err(|error| Error::io("set the time of", path, error))
     }
+}
+
+fn in_the_way(path: &Path) -> Error {
+    Error::new(ErrorKind::Exists, format!("{} is in the way", path.display()))
+        .with_hint("choose a new folder, or replace what is there with --overwrite")
 }
 
 fn make_private_folder(path: &Path) -> Result<()> {

@@ -9,6 +9,10 @@ pub mod kills;
 pub mod mutate;
 pub mod seed;
 
+mod noise;
+
+pub use noise::noise;
+
 use gamevault::Vault;
 use gamevault::disk::host::{self, HostKind};
 use gamevault::progress::Progress;
@@ -110,20 +114,6 @@ pub fn assert_same(left: &Tree, right: &Tree) {
     for path in right.keys() {
         assert!(left.contains_key(path), "{} is missing on the left", String::from_utf8_lossy(path));
     }
-}
-
-/// Bytes that do not compress and are the same for the same seed.
-pub fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    bytes
 }
 
 /// Writes a file, and the folders above it where they are missing.
