@@ -3,16 +3,15 @@
 //! One thread takes the files of all sessions in the order in which they were closed. It waits while changes stream in:
 //! a copy must not be slowed by storing what it copies. Only when the spool has grown large does it go on beside the copy.
 
+use super::file_bytes::FileBytes;
 use super::nodes::Bytes;
 use super::op::NodeNumber;
 use super::registry::Registered;
 use super::{Session, SessionState};
-use crate::disk::DiskFile;
 use crate::error::Result;
 use crate::ingest::{ByteSource, Ingested, ingest_bytes};
 use crate::progress::Progress;
 use parking_lot::{Condvar, Mutex};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -141,29 +140,29 @@ pub(super) fn run(registered: &Registered) {
     }
 }
 
-/// A spool file that lets its reader wait while changes stream in.
+/// The bytes of a file that let their reader wait while changes stream in.
 struct Paced<'a> {
-    file: &'a dyn DiskFile,
+    bytes: &'a FileBytes,
     activity: &'a Activity,
 }
 
 impl ByteSource for Paced<'_> {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
         self.activity.wait_for_quiet();
-        self.file.read_at(buf, offset)
+        self.bytes.read_at(buf, offset)
     }
 
     fn next_data(&self, offset: u64) -> Result<Option<(u64, u64)>> {
-        self.file.next_data(offset)
+        self.bytes.next_data(offset)
     }
 }
 
 impl Session {
     /// Stores the next closed file; `false` when none waits.
     fn store_one(&self) -> bool {
-        let Some((node, file, len)) = self.next_to_store() else { return false };
-        let source = Paced { file: &*file, activity: &self.activity };
-        let stored = ingest_bytes(&self.store, &source, len, true, &Progress::new());
+        let Some((node, bytes)) = self.next_to_store() else { return false };
+        let source = Paced { bytes: &bytes, activity: &self.activity };
+        let stored = ingest_bytes(&self.store, &source, bytes.end(), true, &Progress::new());
         let mut state = self.state.lock();
         // Taken out by a change: what was stored is not what the file is now.
         if !state.storing.remove(&node) {
@@ -180,7 +179,7 @@ impl Session {
         true
     }
 
-    fn next_to_store(&self) -> Option<(NodeNumber, Arc<dyn DiskFile>, u64)> {
+    fn next_to_store(&self) -> Option<(NodeNumber, FileBytes)> {
         let mut state = self.state.lock();
         if !matches!(state.phase, SessionState::Open | SessionState::Interrupted) {
             return None;
@@ -188,13 +187,13 @@ impl Session {
         while let Some(node) = state.queue.pop_front() {
             let is_written = state.open.get(&node).is_some_and(|open| open.is_written());
             let is_known = state.stored.contains_key(&node) || state.storing.contains(&node);
-            let Ok(&Bytes::Spool { len, has_file: true }) = state.nodes.bytes(node) else { continue };
-            if len == 0 || is_written || is_known || state.nodes.is_orphan(node) {
+            let waits = state.nodes.bytes(node).is_ok_and(Bytes::is_to_be_stored);
+            if !waits || is_written || is_known || state.nodes.is_orphan(node) {
                 continue;
             }
-            if let Ok(Some(file)) = self.spool_to_read(&mut state, node) {
+            if let Ok(bytes) = self.bytes_in(&mut state, node, 0..u64::MAX) {
                 state.storing.insert(node);
-                return Some((node, file, len));
+                return Some((node, bytes));
             }
         }
         None
