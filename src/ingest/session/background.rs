@@ -7,12 +7,13 @@ use super::file_bytes::FileBytes;
 use super::nodes::Bytes;
 use super::op::NodeNumber;
 use super::registry::Registered;
-use super::{Session, SessionState};
+use super::{Session, SessionState, State};
 use crate::error::Result;
 use crate::ingest::{ByteSource, Ingested, ingest_bytes};
 use crate::progress::Progress;
 use parking_lot::{Condvar, Mutex};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 /// How long nothing must have changed before files are stored; pauses within a copy are shorter by a factor of ten.
@@ -30,15 +31,11 @@ pub(super) struct Activity {
     /// Milliseconds from the start to the last change.
     last_change: AtomicU64,
     spool_bytes: AtomicU64,
-    state: Mutex<Waiting>,
-    woken: Condvar,
-}
-
-#[derive(Default)]
-struct Waiting {
     /// Something changed since the thread last looked.
-    has_work: bool,
-    stop: bool,
+    has_work: AtomicBool,
+    /// The thread is to end.
+    stop: Mutex<bool>,
+    woken: Condvar,
 }
 
 impl Activity {
@@ -48,7 +45,8 @@ impl Activity {
             start: Instant::now(),
             last_change: AtomicU64::new(0),
             spool_bytes: AtomicU64::new(0),
-            state: Mutex::default(),
+            has_work: AtomicBool::new(false),
+            stop: Mutex::new(false),
             woken: Condvar::new(),
         }
     }
@@ -56,9 +54,9 @@ impl Activity {
     /// Takes note of a change.
     pub(super) fn touched(&self) {
         self.last_change.store(self.start.elapsed().as_millis() as u64, Relaxed);
-        let mut state = self.state.lock();
-        if !state.has_work {
-            state.has_work = true;
+        // The lock is taken by the first change alone: it would cost the others more than they do.
+        if !self.has_work.swap(true, AcqRel) {
+            let _stop = self.stop.lock();
             self.woken.notify_all();
         }
     }
@@ -81,38 +79,38 @@ impl Activity {
 
     /// Tells the thread to end, and everything that waits for quiet.
     pub(super) fn stop(&self) {
-        self.state.lock().stop = true;
+        *self.stop.lock() = true;
         self.woken.notify_all();
     }
 
     fn is_stopped(&self) -> bool {
-        self.state.lock().stop
+        *self.stop.lock()
     }
 
     /// Waits for a change, at most `timeout` when there is one; `false` at the end.
     fn wait(&self, timeout: Option<Duration>) -> bool {
-        let mut state = self.state.lock();
-        if !state.stop && !state.has_work {
+        let mut stop = self.stop.lock();
+        if !*stop && !self.has_work.load(Acquire) {
             match timeout {
-                Some(timeout) => drop(self.woken.wait_for(&mut state, timeout)),
-                None => self.woken.wait(&mut state),
+                Some(timeout) => drop(self.woken.wait_for(&mut stop, timeout)),
+                None => self.woken.wait(&mut stop),
             }
         }
-        state.has_work = false;
-        !state.stop
+        self.has_work.store(false, Release);
+        !*stop
     }
 
     /// Waits until storing may go on; `false` at the end.
     fn wait_for_quiet(&self) -> bool {
         while !self.may_store() {
-            let mut state = self.state.lock();
-            if state.stop {
+            let mut stop = self.stop.lock();
+            if *stop {
                 return false;
             }
             let rest = QUIET.saturating_sub(self.quiet_for()).max(Duration::from_millis(20));
             // Changes wake nobody here, for they only mean to wait longer.
-            state.has_work = true;
-            self.woken.wait_for(&mut state, rest);
+            self.has_work.store(true, Release);
+            self.woken.wait_for(&mut stop, rest);
         }
         !self.is_stopped()
     }
@@ -224,6 +222,12 @@ impl Session {
                 Err(_) => state.queue.push_back(node),
             }
             state.stored.remove(&node);
+        }
+        if state.stored.is_empty() && state.queue.is_empty() {
+            let State { small, nodes, .. } = &mut *state;
+            if let Err(error) = small.clear_if_unused(nodes) {
+                tracing::warn!(%error, "the log of small files was not cleared");
+            }
         }
         !state.stored.is_empty()
     }

@@ -126,7 +126,9 @@ impl Session {
     fn become_committed(&self, state: &mut State) {
         let stored: HashMap<NodeNumber, Ingested> = std::mem::take(&mut state.stored);
         for (node, stored) in stored {
-            if let Ok(bytes @ (Bytes::Spool { .. } | Bytes::Patched(_))) = state.nodes.bytes_mut(node) {
+            if let Ok(bytes @ (Bytes::Spool { .. } | Bytes::Small { .. } | Bytes::Patched(_))) =
+                state.nodes.bytes_mut(node)
+            {
                 self.activity.spool_changed(bytes.spool_len(), 0);
                 *bytes = Bytes::Stored(Box::new(stored.content));
             }

@@ -3,10 +3,11 @@
 //! A spool file exists from the first write on. A stored file that is written again is patched: the blocks around a write
 //! go to the spool, the rest stays where it is. Holes stay holes on all ways.
 
-use super::file_bytes::FileBytes;
-use super::nodes::Bytes;
+use super::file_bytes::{FileBytes, SpoolFile};
+use super::nodes::{Body, Bytes};
 use super::op::{NodeNumber, Op};
 use super::patched::{Part, Place};
+use super::small_log::MAX_SMALL_LEN;
 use super::{Session, State};
 use crate::disk::DiskFile;
 use crate::error::{Error, ErrorKind, Result};
@@ -125,7 +126,11 @@ impl Session {
         self.changing_bytes(node, |session, node| {
             let range = offset..offset.saturating_add(bytes.len() as u64);
             let mut state = session.changing()?;
+            if session.write_small(&mut state, node, &range, bytes)? {
+                return Ok(());
+            }
             let file = session.spool_to_write(&mut state, node)?;
+            let cuts = state.cuts;
             if let Some(blocks) = session.fill_blocks(&state, node, &*file, &range)? {
                 // Under the lock: two writes into one block must not fill it around each other.
                 file.write_all_at(bytes, offset)?;
@@ -135,7 +140,9 @@ impl Session {
                 file.write_all_at(bytes, offset)?;
                 state = session.state.lock();
             }
-            session.wrote(&mut state, node, &*file, range.end)
+            // Somebody may have cut the file since the write: then the file has the last word.
+            let end = if state.cuts == cuts { range.end } else { file.len()?.min(range.end) };
+            session.wrote(&mut state, node, end)
         })
     }
 
@@ -147,6 +154,7 @@ impl Session {
         self.changing_bytes(node, |session, node| {
             let mut state = session.changing()?;
             let old = state.nodes.bytes(node)?.len();
+            state.cuts += u64::from(len < old);
             if old != len {
                 if len == 0 {
                     session.empty(&mut state, node)?;
@@ -188,7 +196,7 @@ impl Session {
                 if matches!(state.nodes.bytes(node)?, Bytes::Patched(patched) if !patched.owns(&range)) {
                     session.own(&mut state, node, range)?;
                 }
-                session.wrote(&mut state, node, &*file, 0)
+                session.wrote(&mut state, node, 0)
             })?,
             Space::Zero => {}
         }
@@ -244,7 +252,12 @@ impl Session {
         let (file, journal) = {
             let mut state = self.state.lock();
             self.settle_time(&mut state, node);
-            (self.spool_to_read(&mut state, node)?, state.journal.file())
+            let file = match &state.nodes.get(node)?.body {
+                Body::File(Bytes::Small { .. }) => state.small.file(),
+                Body::File(_) => self.spool_to_read(&mut state, node)?,
+                Body::Directory(_) | Body::Symlink(_) => None,
+            };
+            (file, state.journal.file())
         };
         if let Some(file) = file {
             file.sync()?;
@@ -291,14 +304,19 @@ impl Session {
 
     /// Returns the bytes of a file in `range` as they are now.
     pub(super) fn bytes_in(&self, state: &mut State, node: NodeNumber, range: Range<u64>) -> Result<FileBytes> {
-        let file = self.spool_to_read(state, node)?;
+        let file = self.spool_to_read(state, node)?.map(|file| SpoolFile { file, start: 0 });
         let clamped = |len: u64| range.start.min(len)..range.end.min(len);
         let whole = |place, range: Range<u64>| if range.is_empty() { Vec::new() } else { vec![Part { range, place }] };
         let (parts, content) = match state.nodes.bytes(node)? {
             Bytes::Stored(content) => (whole(Place::Stored, clamped(content.size)), Some(**content)),
             Bytes::Spool { len, has_file: true } => (whole(Place::Spool, clamped(*len)), None),
             Bytes::Spool { len, has_file: false } => (whole(Place::Zero, clamped(*len)), None),
+            Bytes::Small { len, .. } => (whole(Place::Spool, clamped(u64::from(*len))), None),
             Bytes::Patched(patched) => (patched.parts(range), Some(patched.content)),
+        };
+        let file = match *state.nodes.bytes(node)? {
+            Bytes::Small { start, .. } => state.small.file().map(|file| SpoolFile { file, start }),
+            _ => file,
         };
         Ok(FileBytes::new(parts, file, content, self.content.clone()))
     }
@@ -340,12 +358,20 @@ impl Session {
                 let (content, len) = (*content, content.size);
                 state.change(Op::Patched { node, content, len, time: Timestamp::now() })?;
             }
-            bytes => file.set_len(bytes.len())?,
+            Bytes::Small { len, .. } => {
+                let mut bytes = vec![0; len as usize];
+                self.bytes_in(state, node, 0..u64::MAX)?.read_at(&mut bytes, 0)?;
+                file.write_all_at(&bytes, 0)?;
+                state.change(Op::Spooled { node })?;
+                state.nodes.bytes_mut(node)?.set_len(u64::from(len));
+            }
+            bytes if bytes.len() > 0 => file.set_len(bytes.len())?,
+            _ => {}
         }
         match state.nodes.bytes_mut(node)? {
             Bytes::Spool { has_file, .. } => *has_file = true,
             Bytes::Patched(patched) => patched.has_file = true,
-            Bytes::Stored(_) => unreachable!("it has just become patched"),
+            Bytes::Small { .. } | Bytes::Stored(_) => unreachable!("it has just become another"),
         }
         if let Some(open) = state.open.get_mut(&node) {
             open.spool = Some(file.clone());
@@ -410,7 +436,9 @@ impl Session {
     fn empty(&self, state: &mut State, node: NodeNumber) -> Result<()> {
         state.unstore(node);
         match state.nodes.bytes(node)? {
-            Bytes::Stored(_) => state.change(Op::Spooled { node }).map(drop),
+            Bytes::Stored(_) | Bytes::Small { .. } => {
+                self.counting_spool(state, node, |state| state.change(Op::Spooled { node }).map(drop))
+            }
             Bytes::Spool { .. } => match self.spool_to_read(state, node)? {
                 Some(file) => {
                     file.set_len(0)?;
@@ -462,15 +490,25 @@ impl Session {
     }
 
     /// Takes note of a write that ended at `end`.
-    fn wrote(&self, state: &mut State, node: NodeNumber, file: &dyn DiskFile, end: u64) -> Result<()> {
+    fn wrote(&self, state: &mut State, node: NodeNumber, end: u64) -> Result<()> {
         // Again: the background may have looked at the file between the opening and the write.
         state.unstore(node);
         if end > state.nodes.bytes(node)?.len() {
-            // The file's own word: somebody may have cut it since the write.
-            let len = file.len()?;
-            self.resized(state, node, len)?;
+            self.resized(state, node, end)?;
         }
         self.note_time(state, node)
+    }
+
+    /// Writes the first bytes of an empty file to the log, when they are few; `false` if they belong elsewhere.
+    fn write_small(&self, state: &mut State, node: NodeNumber, range: &Range<u64>, bytes: &[u8]) -> Result<bool> {
+        let is_new = matches!(state.nodes.bytes(node)?, Bytes::Spool { len: 0, has_file: false });
+        if !is_new || range.start > 0 || bytes.is_empty() || bytes.len() > MAX_SMALL_LEN {
+            return Ok(false);
+        }
+        let start = state.small.append(self.disk(), bytes)?;
+        let (len, time) = (bytes.len() as u32, Timestamp::now());
+        self.counting_spool(state, node, |state| state.change(Op::Small { node, start, len, time }).map(drop))?;
+        Ok(true)
     }
 
     /// Sets the time of a file that was just changed; the journal hears of it when the file is closed.

@@ -15,9 +15,15 @@ use std::sync::Arc;
 pub struct FileBytes {
     /// One after the other, without gaps.
     parts: Vec<Part>,
-    file: Option<Arc<dyn DiskFile>>,
+    file: Option<SpoolFile>,
     content: Option<Content>,
     reader: Arc<dyn ReadContent>,
+}
+
+/// A file of the spool, and where in it the bytes of a session's file start.
+pub(super) struct SpoolFile {
+    pub(super) file: Arc<dyn DiskFile>,
+    pub(super) start: u64,
 }
 
 impl FileBytes {
@@ -30,7 +36,7 @@ impl FileBytes {
     /// Takes bytes that are in `parts` of a spool file and of stored content.
     pub(super) fn new(
         parts: Vec<Part>,
-        file: Option<Arc<dyn DiskFile>>,
+        file: Option<SpoolFile>,
         content: Option<Content>,
         reader: Arc<dyn ReadContent>,
     ) -> FileBytes {
@@ -55,7 +61,7 @@ impl FileBytes {
 
     fn read_part(&self, place: Place, offset: u64, buf: &mut [u8]) -> Result<usize> {
         match (place, &self.file, &self.content) {
-            (Place::Spool, Some(file), _) => read_fully(&**file, offset, buf),
+            (Place::Spool, Some(spool), _) => read_fully(&*spool.file, spool.start + offset, buf),
             (Place::Stored, _, Some(content)) => self.reader.read_at(content, offset, buf),
             _ => {
                 buf.fill(0);
@@ -67,7 +73,10 @@ impl FileBytes {
     /// Returns the next data in `range`, which is in one place.
     fn next_data_in(&self, place: Place, range: Range<u64>) -> Result<Option<(u64, u64)>> {
         let found = match (place, &self.file, &self.content) {
-            (Place::Spool, Some(file), _) => file.next_data(range.start)?,
+            (Place::Spool, Some(SpoolFile { file, start: shift }), _) => {
+                let found = file.next_data(shift + range.start)?;
+                found.map(|(start, end)| (start - shift, end - shift))
+            }
             (Place::Stored, _, Some(content)) => self.reader.next_data(content, range.start)?,
             _ => None,
         };

@@ -10,7 +10,7 @@
 //!
 //! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op` and `journal` what is written
 //! down, `nodes` the tree in memory, `base` its unfolding, `data` the bytes of files, `patched` and `file_bytes` where they
-//! are, `registry` all sessions, `background` the storing of closed files, `commit` the way to a build, `junk` what is
+//! are, `small_log` those of small files, `registry` all sessions, `background` the storing of closed files, `commit` the way to a build, `junk` what is
 //! left out of it, `status` what is said of a session.
 
 mod background;
@@ -24,6 +24,7 @@ mod nodes;
 mod op;
 mod patched;
 mod registry;
+mod small_log;
 mod status;
 
 pub use commit::CommitRequest;
@@ -45,9 +46,10 @@ use crate::store::Store;
 use background::Activity;
 use data::OpenFile;
 use journal::Journal;
-use nodes::{Body, Node, Nodes};
+use nodes::{Body, Bytes, Node, Nodes};
 use op::Op;
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use small_log::SmallLog;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -124,6 +126,9 @@ struct State {
     created: Timestamp,
     nodes: Nodes,
     journal: Journal,
+    small: SmallLog,
+    /// Grows with every cut of a file.
+    cuts: u64,
     /// Kept open for its lock, by which other processes see that the session is in use.
     _lock: Arc<dyn crate::disk::DiskFile>,
     info: BuildInfo,
@@ -410,10 +415,9 @@ impl Session {
         if state.open.contains_key(&node) {
             return;
         }
-        if let Ok(bytes) = state.nodes.bytes(node)
-            && bytes.has_file()
-        {
-            self.activity.spool_changed(bytes.spool_len(), 0);
+        let bytes = state.nodes.bytes(node);
+        self.activity.spool_changed(bytes.as_ref().map_or(0, |bytes| bytes.spool_len()), 0);
+        if bytes.is_ok_and(Bytes::has_file) {
             // A file that is left over is removed with the session.
             self.disk().remove(&self.spool_path(node)).ok();
         }

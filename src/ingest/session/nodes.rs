@@ -49,6 +49,8 @@ impl Body {
 pub(super) enum Bytes {
     /// In the spool; nowhere as long as nothing was written.
     Spool { len: u64, has_file: bool },
+    /// In the log of small files.
+    Small { start: u64, len: u32 },
     /// In the store, durable.
     Stored(Box<Content>),
     /// Partly in the store, partly in the spool.
@@ -61,6 +63,7 @@ impl Bytes {
     pub(super) fn len(&self) -> u64 {
         match self {
             Bytes::Spool { len, .. } => *len,
+            Bytes::Small { len, .. } => u64::from(*len),
             Bytes::Stored(content) => content.size,
             Bytes::Patched(patched) => patched.len,
         }
@@ -70,6 +73,7 @@ impl Bytes {
     pub(super) fn spool_len(&self) -> u64 {
         match self {
             Bytes::Spool { len, has_file: true } => *len,
+            Bytes::Small { len, .. } => u64::from(*len),
             Bytes::Patched(patched) => patched.own_len(),
             Bytes::Spool { has_file: false, .. } | Bytes::Stored(_) => 0,
         }
@@ -84,7 +88,7 @@ impl Bytes {
     pub(super) fn has_file(&self) -> bool {
         match self {
             Bytes::Spool { has_file, .. } => *has_file,
-            Bytes::Stored(_) => false,
+            Bytes::Small { .. } | Bytes::Stored(_) => false,
             Bytes::Patched(patched) => patched.has_file,
         }
     }
@@ -93,7 +97,7 @@ impl Bytes {
     pub(super) fn found_file(&mut self, found_len: u64) {
         match self {
             Bytes::Spool { len, has_file } => (*len, *has_file) = (found_len, true),
-            Bytes::Stored(_) => {}
+            Bytes::Small { .. } | Bytes::Stored(_) => {}
             Bytes::Patched(patched) => {
                 patched.has_file = true;
                 // A cut is in the journal before it is made, so a shorter file only lost its length.
@@ -106,7 +110,7 @@ impl Bytes {
     pub(super) fn set_len(&mut self, new: u64) {
         match self {
             Bytes::Spool { len, .. } => *len = new,
-            Bytes::Stored(_) => {}
+            Bytes::Small { .. } | Bytes::Stored(_) => {}
             Bytes::Patched(patched) => {
                 patched.cut(new);
                 patched.len = new;
@@ -379,6 +383,10 @@ impl Nodes {
             }
             Op::Stored { node, content } => *self.bytes_mut(node)? = Bytes::Stored(Box::new(content)),
             Op::Spooled { node } => *self.bytes_mut(node)? = Bytes::NONE,
+            Op::Small { node, start, len, time } => {
+                *self.bytes_mut(node)? = Bytes::Small { start, len };
+                self.get_mut(node)?.mtime = time;
+            }
             Op::Patched { node, content, len, time } => {
                 *self.bytes_mut(node)? = Bytes::Patched(Box::new(Patched::new(content, len)));
                 self.get_mut(node)?.mtime = time;

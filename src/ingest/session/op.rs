@@ -81,6 +81,8 @@ pub(super) enum Op {
     Folded { node: NodeNumber, directory: Directory },
     /// Somebody looked into a folded directory: its entries are nodes now, numbered from `first` on.
     Unfold { node: NodeNumber, first: NodeNumber },
+    /// The bytes of a file are in the log of small files.
+    Small { node: NodeNumber, start: u64, len: u32, time: Timestamp },
     /// The first `len` bytes of a file are the first of this content; the rest, and what is owned, is in the spool.
     Patched { node: NodeNumber, content: Content, len: u64, time: Timestamp },
     /// A range of a patched file is in the spool.
@@ -166,6 +168,7 @@ impl Op {
                 out.tag(12).number(*node).raw(&id.0).long(totals.entries).long(totals.files).long(totals.bytes)
             }
             Op::Unfold { node, first } => out.tag(13).number(*node).number(*first),
+            Op::Small { node, start, len, time } => out.tag(17).number(*node).long(*start).number(*len).time(*time),
             Op::Patched { node, content, len, time } => {
                 out.tag(14).number(*node).content(content).long(*len).time(*time)
             }
@@ -282,6 +285,7 @@ impl Parser<'_> {
             14 => Op::Patched { node: self.number()?, content: self.content()?, len: self.long()?, time: self.time()? },
             15 => Op::Own { node: self.number()?, start: self.long()?, end: self.long()? },
             16 => Op::Cut { node: self.number()?, len: self.long()?, time: self.time()? },
+            17 => Op::Small { node: self.number()?, start: self.long()?, len: self.number()?, time: self.time()? },
             _ => return Err(corrupt()),
         })
     }
@@ -392,6 +396,7 @@ mod tests {
             Op::Folded { node: 0, directory },
             Op::Unfold { node: 0, first: 1 << 20 },
             Op::Patched { node: 3, content, len: 8, time },
+            Op::Small { node: 3, start: 1 << 33, len: 4, time },
             Op::Own { node: 3, start: 1, end: u64::MAX },
             Op::Cut { node: 3, len: 4, time },
         ];

@@ -1,13 +1,14 @@
 //! The sessions of a vault that this process has locked.
 //!
-//! Each session is a folder of `spool/`: `lock`, which its process holds; `journal`; and `data/` with the spool files by
-//! node number in hexadecimal. The folder's name says nothing, so a session can be renamed.
+//! Each session is a folder of `spool/`: `lock`, which its process holds; `journal`; `small`, the log of small files;
+//! and `data/` with the spool files by node number in hexadecimal. The folder's name says nothing, so a session can be renamed.
 
 use super::background::{self, Activity};
 use super::base::children_of;
 use super::journal::Journal;
 use super::nodes::{Body, Bytes, Nodes};
 use super::op::{NodeNumber, Op};
+use super::small_log::SmallLog;
 use super::{ReadContent, Session, SessionForm, SessionState, State, folder_path};
 use crate::catalogue::{Build, BuildInfo};
 use crate::disk::DiskFile;
@@ -28,6 +29,7 @@ pub(super) const SPOOL: &str = "spool";
 pub(super) const DATA: &str = "data";
 const LOCK: &str = "lock";
 const JOURNAL: &str = "journal";
+const SMALL: &str = "small";
 /// How often, and with what pauses, the lock of a session is tried.
 const LOCK_TRIES: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
@@ -126,7 +128,8 @@ impl Sessions {
             return Err(Error::new(ErrorKind::Busy, "another process took the new session"));
         }
         let journal = Journal::create(&**disk, &folder.join(JOURNAL))?;
-        let mut state = State::new(name.clone(), form, created, Nodes::new(created), journal, lock);
+        let mut state =
+            State::new(name.clone(), form, created, Nodes::new(created), journal, lock, &folder.join(SMALL));
         state.change(Op::Named { name: name.to_string(), form, created })?;
         if let Some(base) = base {
             state.start_from(base, &*self.registered.content)?;
@@ -283,10 +286,17 @@ impl Registered {
         if self.list.read().by_name.contains_key(&NameKey::new(&name, form)) {
             return Err(Error::new(ErrorKind::Exists, format!("there is a session {name} already")));
         }
-        let mut state = State::new(name, form, created, replay.nodes, journal, lock);
+        let mut state = State::new(name, form, created, replay.nodes, journal, lock, &folder.join(SMALL));
         state.info = replay.info;
         state.phase = SessionState::Interrupted;
         self.find_spool_files(&folder, &mut state)?;
+        state.small.find(disk, &state.nodes)?;
+        for (node, found) in state.nodes.iter() {
+            if let Body::File(bytes @ Bytes::Small { .. }) = &found.body {
+                self.activity.spool_changed(0, bytes.spool_len());
+                state.queue.push_back(node);
+            }
+        }
         self.add(folder, state);
         Ok(())
     }
@@ -372,6 +382,7 @@ impl State {
         nodes: Nodes,
         journal: Journal,
         lock: Arc<dyn DiskFile>,
+        small: &Path,
     ) -> State {
         State {
             name,
@@ -380,6 +391,8 @@ impl State {
             created,
             nodes,
             journal,
+            small: SmallLog::new(small),
+            cuts: 0,
             _lock: lock,
             info: BuildInfo::default(),
             open: HashMap::new(),
