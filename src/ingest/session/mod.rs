@@ -5,32 +5,42 @@
 //! there again, `interrupted`, when the vault is next opened for sessions. While nobody writes, the background stores
 //! closed files and drops their spool files; [`Session::commit`] stores the rest and publishes the build.
 //!
+//! A session may start from a build, its base: the directories of the base are stored ones, and are unfolded into nodes
+//! when somebody looks into them. A workspace is a session that is worked in and stays.
+//!
 //! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op` and `journal` what is written
-//! down, `nodes` the tree in memory, `data` the bytes of files, `registry` all sessions, `background` the storing of
-//! closed files, `commit` the way to a build, `junk` what is left out of it, `status` what is said of a session.
+//! down, `nodes` the tree in memory, `base` its unfolding, `data` the bytes of files, `patched` and `file_bytes` where they
+//! are, `small_log` those of small files, `registry` all sessions, `background` the storing of closed files, `commit` the way to a build, `junk` what is
+//! left out of it, `status` what is said of a session.
 
 mod background;
+mod base;
 mod commit;
 mod data;
+mod file_bytes;
 mod journal;
 mod junk;
 mod nodes;
 mod op;
+mod patched;
 mod registry;
+mod small_log;
 mod status;
 
 pub use commit::CommitRequest;
 pub use data::Space;
+pub use file_bytes::FileBytes;
 pub use nodes::ROOT;
-pub use op::{NewNode, NodeNumber};
+pub use op::{NewNode, NodeNumber, SessionForm};
 pub use registry::Sessions;
 pub use status::{SessionState, Status};
 
 use crate::catalogue::BuildInfo;
 use crate::disk::Disk;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::ChunkId;
 use crate::ingest::Ingested;
-use crate::manifest::{Content, Timestamp, XattrSet};
+use crate::manifest::{Content, Entry, Timestamp, XattrSet};
 use crate::name::{FileName, RefName};
 use crate::store::Store;
 use background::Activity;
@@ -39,6 +49,7 @@ use journal::Journal;
 use nodes::{Body, Bytes, Node, Nodes};
 use op::Op;
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use small_log::SmallLog;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,6 +64,12 @@ pub trait ReadContent: Send + Sync {
 
     /// Returns where the next data of a file at or after `offset` starts and ends; `None` when only a hole follows.
     fn next_data(&self, content: &Content, offset: u64) -> Result<Option<(u64, u64)>>;
+
+    /// Calls `visit` for every entry of a stored directory, in order.
+    fn for_each_entry(&self, directory: ChunkId, visit: &mut dyn FnMut(&Entry) -> Result<()>) -> Result<()>;
+
+    /// Returns a set of extended attributes.
+    fn xattrs(&self, id: ChunkId) -> Result<Arc<XattrSet>>;
 }
 
 /// What a node of a session is.
@@ -104,12 +121,14 @@ pub struct Session {
 
 struct State {
     name: RefName,
-    /// The session is one file, which stands for itself.
-    single: bool,
+    form: SessionForm,
     phase: SessionState,
     created: Timestamp,
     nodes: Nodes,
     journal: Journal,
+    small: SmallLog,
+    /// Grows with every cut of a file.
+    cuts: u64,
     /// Kept open for its lock, by which other processes see that the session is in use.
     _lock: Arc<dyn crate::disk::DiskFile>,
     info: BuildInfo,
@@ -143,13 +162,25 @@ impl Session {
     /// Returns the file that the session consists of, when it is a single file and no folder.
     pub fn single_file(&self) -> Option<NodeNumber> {
         let state = self.state.lock();
-        let children = state.nodes.children(ROOT).ok()?;
-        if state.single { children.iter().next() } else { None }
+        match state.form {
+            SessionForm::SingleFile => state.nodes.children(ROOT).ok()?.iter().next(),
+            SessionForm::Folder | SessionForm::Workspace => None,
+        }
+    }
+
+    /// Returns what the session is for, and what it looks like.
+    pub fn form(&self) -> SessionForm {
+        self.state.lock().form
     }
 
     /// Tells whether the session is one file.
     pub fn is_single(&self) -> bool {
-        self.state.lock().single
+        self.form() == SessionForm::SingleFile
+    }
+
+    /// Tells whether nothing is in the session.
+    pub fn is_empty(&self) -> bool {
+        self.state.lock().nodes.directory(ROOT).is_ok_and(nodes::Children::is_empty)
     }
 
     /// Returns in what state the session is.
@@ -170,7 +201,7 @@ impl Session {
     /// # Errors
     /// `NotDirectory`, or `NotFound` if the directory is gone.
     pub fn lookup(&self, at: At<'_>) -> Result<Option<NodeAttr>> {
-        let state = self.state.lock();
+        let state = self.looking(at.directory)?;
         let child = state.nodes.child(at.directory, at.name)?;
         child.map(|child| Ok(attr_of(child, state.nodes.get(child)?))).transpose()
     }
@@ -195,7 +226,7 @@ impl Session {
         after: NodeNumber,
         sink: &mut dyn FnMut(&[u8], NodeAttr) -> bool,
     ) -> Result<()> {
-        let state = self.state.lock();
+        let state = self.looking(directory)?;
         for child in state.nodes.children(directory)?.after(after) {
             let node = state.nodes.get(child)?;
             if !sink(&node.name, attr_of(child, node)) {
@@ -222,6 +253,7 @@ impl Session {
     /// `Exists`, `NotFound`, `NotDirectory`, `NameTooLong`, `Invalid` for an impossible name, `ReadOnly` once committed.
     pub fn create(&self, at: At<'_>, what: NewNode, mode: u16) -> Result<NodeAttr> {
         let mut state = self.changing()?;
+        self.unfold(&mut state, at.directory)?;
         let node = create_in(&mut state, at, what, mode)?;
         Ok(attr_of(node, state.nodes.get(node)?))
     }
@@ -233,6 +265,7 @@ impl Session {
     pub fn link(&self, from: NodeNumber, at: At<'_>) -> Result<NodeAttr> {
         let mut state = self.changing()?;
         let name = FileName::new(at.name)?;
+        self.unfold(&mut state, at.directory)?;
         state.nodes.check_free(at.directory, at.name)?;
         if let Body::Directory(_) = state.nodes.get(from)?.body {
             return Err(Error::new(ErrorKind::NotPermitted, "a directory cannot be linked"));
@@ -250,6 +283,7 @@ impl Session {
     /// `NotFound`, `NotEmpty`, `IsDirectory`, `NotDirectory`.
     pub fn remove(&self, at: At<'_>, as_directory: bool) -> Result<()> {
         let mut state = self.changing()?;
+        self.unfold(&mut state, at.directory)?;
         state.nodes.check_remove(at.directory, at.name, as_directory)?;
         let op = Op::Remove { parent: at.directory, name: FileName::new(at.name)?, time: Timestamp::now() };
         let orphan = state.change(op)?;
@@ -266,6 +300,7 @@ impl Session {
         let exchange = how == Replacing::Exchange;
         let pair = |at: At<'_>| Ok((at.directory, FileName::new(at.name)?));
         let (from_pair, to_pair) = (pair(from)?, pair(to)?);
+        [from, to].iter().try_for_each(|at| self.unfold(&mut state, at.directory))?;
         // First: what is in the way is in the way, whatever it is.
         if how == Replacing::Never && state.nodes.child(from.directory, from.name)?.is_some() {
             state.nodes.check_free(to.directory, to.name)?;
@@ -380,8 +415,9 @@ impl Session {
         if state.open.contains_key(&node) {
             return;
         }
-        if let Ok(Bytes::Spool { len, has_file: true }) = state.nodes.bytes(node) {
-            self.activity.spool_changed(*len, 0);
+        let bytes = state.nodes.bytes(node);
+        self.activity.spool_changed(bytes.as_ref().map_or(0, |bytes| bytes.spool_len()), 0);
+        if bytes.is_ok_and(Bytes::has_file) {
             // A file that is left over is removed with the session.
             self.disk().remove(&self.spool_path(node)).ok();
         }
