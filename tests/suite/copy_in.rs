@@ -1,6 +1,6 @@
-//! Sessions through a real mount: real tools copy in, and the build is what they copied.
+//! Sessions through a real mount: how they begin, change, are committed and given up. What each tool copies is in `tools`.
 
-use crate::stage::{Fixture, Stage, assert_same, fill, walk};
+use crate::stage::{Fixture, Stage, assert_same, fill, is_installed, walk};
 use gamevault::mount::MountOptions;
 use std::fs;
 use std::io::Write;
@@ -16,48 +16,12 @@ fn stage() -> Option<Stage> {
 
 /// Runs a shell command; `false` when its program is not installed.
 fn run(program: &str, line: &str) -> bool {
-    if !Command::new("sh").args(["-c", &format!("command -v {program} >/dev/null")]).status().unwrap().success() {
-        println!("skipped: {program} is not installed");
+    if !is_installed(program) {
         return false;
     }
     let output = Command::new("sh").args(["-c", line]).output().unwrap();
     assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
     true
-}
-
-/// Copies by `line`, with `SRC` and `DST` replaced, commits by a rename, and compares.
-fn copies_exactly(program: &str, line: &str) {
-    let Some(stage) = stage() else { return };
-    let (source, session) = (stage.fixture.path("source"), stage.path(".snapshot/x"));
-    let line = line.replace("SRC", source.to_str().unwrap()).replace("DST", session.to_str().unwrap());
-    if !run(program, &line) {
-        return;
-    }
-    assert_same(&source, &session);
-    run("mv", &format!("mv {} {}", session.display(), stage.path("builds").display()));
-    assert!(!session.exists());
-    assert_same(&source, &stage.path("builds/x"));
-    // From the catalogue, past everything that the mount and the kernel remember.
-    let restored = stage.fixture.path("restored");
-    let build = stage.fixture.vault.build("x").unwrap();
-    stage.fixture.vault.restore(&build, &restored, &Default::default(), &Default::default()).unwrap();
-    assert_same(&source, &restored);
-    assert!(fs::read_dir(stage.fixture.path("vault/spool")).unwrap().next().is_none(), "the spool is empty");
-}
-
-#[test]
-fn cp_copies_exactly() {
-    copies_exactly("cp", "cp -a SRC DST");
-}
-
-#[test]
-fn rsync_copies_exactly() {
-    copies_exactly("rsync", "rsync -a SRC/ DST/");
-}
-
-#[test]
-fn tar_copies_exactly() {
-    copies_exactly("tar", "mkdir DST && tar -C SRC --format=posix -cf - . | tar -C DST -xpf -");
 }
 
 #[test]

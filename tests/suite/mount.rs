@@ -1,6 +1,6 @@
 //! A real mount: what tools see on it is what was stored. Skipped, with a word, where nothing can be mounted.
 
-use crate::stage::{Fixture, Stage, assert_same, fill, noise, walk};
+use crate::stage::{Fixture, Stage, assert_same, fill, is_installed, noise, walk};
 use gamevault::disk::host;
 use gamevault::mount::{MountOptions, mount};
 use nix::sys::signal::Signal;
@@ -281,8 +281,7 @@ fn mapped_files_read_and_write() {
 f=open(sys.argv[1],'rb'); m=mmap.mmap(f.fileno(),0,mmap.MAP_SHARED,mmap.PROT_READ); assert m[:5]==b'build'
 g=open(sys.argv[2],'w+b'); g.truncate(100000); w=mmap.mmap(g.fileno(),0); w[70000:70005]=b'hello'; w.flush(); w.close(); g.close()
 assert open(sys.argv[2],'rb').read()[70000:70005]==b'hello'";
-    if Command::new("python3").arg("-V").output().is_err() {
-        println!("skipped: python3 is not installed");
+    if !is_installed("python3") {
         return;
     }
     fs::create_dir(stage.path(".snapshot/x")).unwrap();
