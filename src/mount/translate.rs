@@ -1,7 +1,7 @@
 //! Between the tree's types and fuser's.
 
 use crate::manifest::Timestamp;
-use crate::tree::{Access, Allocation, Attr, Kind, Lifetime, NodeId, RenameMode, TimeChange};
+use crate::tree::{Access, Allocation, Attr, Kind, Lifetime, NodeId, RenameMode, TimeChange, XattrMode};
 use fuser::{FileAttr, FileType, INodeNo, OpenAccMode, OpenFlags, RenameFlags, TimeOrNow};
 use std::time::SystemTime;
 
@@ -109,6 +109,16 @@ pub(super) fn rename_mode(flags: RenameFlags) -> Option<RenameMode> {
         RenameFlags::RENAME_NOREPLACE => Some(RenameMode::NoReplace),
         RenameFlags::RENAME_EXCHANGE => Some(RenameMode::Exchange),
         flags if flags.is_empty() => Some(RenameMode::Replace),
+        _ => None,
+    }
+}
+
+/// Returns when an extended attribute is set; `None` for a way that the tree does not have.
+pub(super) fn xattr_mode(flags: i32) -> Option<XattrMode> {
+    match flags {
+        0 => Some(XattrMode::Any),
+        libc::XATTR_CREATE => Some(XattrMode::Create),
+        libc::XATTR_REPLACE => Some(XattrMode::Replace),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@ use gamevault::mount::MountOptions;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -196,4 +197,48 @@ fn modes_that_refuse_writing_do_not_stop_a_copy() {
     assert_eq!(fs::read(folder.join("f")).unwrap(), b"other");
     let fifo = nix::unistd::mkfifo(&folder.join("fifo"), nix::sys::stat::Mode::S_IRWXU);
     assert_eq!(fifo, Err(nix::errno::Errno::EPERM));
+}
+
+/// Names of 256 to 765 bytes were taken, though `statfs` promises no more than 255, and a restore on the same system would
+/// have failed on them.
+#[test]
+fn names_are_no_longer_than_statfs_says() {
+    let Some(stage) = stage() else { return };
+    let folder = stage.path(".snapshot/x");
+    fs::create_dir(&folder).unwrap();
+    let (longest, longer) = (folder.join("n".repeat(255)), folder.join("n".repeat(256)));
+    fs::write(&longest, "bytes").unwrap();
+    let code = |result: std::io::Result<()>| result.unwrap_err().raw_os_error().unwrap();
+    assert_eq!(code(fs::write(&longer, "bytes")), libc::ENAMETOOLONG);
+    assert_eq!(code(fs::create_dir(&longer)), libc::ENAMETOOLONG);
+    assert_eq!(code(std::os::unix::fs::symlink("x", &longer)), libc::ENAMETOOLONG);
+    assert_eq!(code(fs::hard_link(&longest, &longer)), libc::ENAMETOOLONG);
+    assert_eq!(code(fs::rename(&longest, &longer)), libc::ENAMETOOLONG);
+    assert_eq!(code(fs::metadata(&longer).map(drop)), libc::ENAMETOOLONG);
+    assert_eq!(fs::read(&longest).unwrap(), b"bytes");
+}
+
+/// The mount promises the kernel to take the bits away, and did not.
+#[test]
+fn a_program_that_others_wrote_to_does_not_run_as_its_owner() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: only root can write as somebody else");
+        return;
+    }
+    let options = MountOptions { allow_other: true, ..MountOptions::default() };
+    let Some(stage) = Stage::mount(Fixture::new(), &options) else { return };
+    fs::set_permissions(stage.fixture.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let folder = stage.path(".snapshot/x");
+    fs::create_dir(&folder).unwrap();
+    let mode_after = |writer: u32, mode| {
+        let program = folder.join(format!("program{mode:o}{writer}"));
+        fs::write(&program, "bytes").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();
+        let line = format!("echo more >> {}", program.display());
+        assert!(Command::new("sh").args(["-c", &line]).uid(writer).gid(writer).status().unwrap().success());
+        fs::metadata(&program).unwrap().permissions().mode() & 0o7777
+    };
+    assert_eq!(mode_after(65534, 0o6777), 0o777);
+    assert_eq!(mode_after(65534, 0o2767), 0o2767, "without the right to run it is no program of the group");
+    assert_eq!(mode_after(0, 0o6777), 0o6777);
 }

@@ -265,6 +265,18 @@ fn xattrs_are_shown_on_request() {
     fs::create_dir(stage.path(".snapshot/x")).unwrap();
     fs::write(stage.path(".snapshot/x/f"), "bytes").unwrap();
     host::set_xattr(&stage.path(".snapshot/x/f"), b"user.kind", &noise(1, 3000)).unwrap();
+    if is_installed("python3") {
+        let program = "import errno,os,sys
+def code(*args):
+    try: os.setxattr(*args)
+    except OSError as error: return error.errno
+f = sys.argv[1]
+assert code(f, 'user.kind', b'x', os.XATTR_CREATE) == errno.EEXIST
+assert code(f, 'user.other', b'x', os.XATTR_REPLACE) == errno.ENODATA";
+        assert!(
+            Command::new("python3").args(["-c", program]).arg(stage.path(".snapshot/x/f")).status().unwrap().success()
+        );
+    }
     host::set_xattr(&stage.path(".snapshot/x"), b"user.gamevault.platform", b"android").unwrap();
     host::set_xattr(&stage.path(".snapshot/x/f"), b"trusted.dropped", b"x").unwrap();
     fs::rename(stage.path(".snapshot/x"), stage.path("builds/x")).unwrap();
