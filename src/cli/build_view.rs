@@ -159,6 +159,8 @@ fn completeness(completeness: Completeness) -> &'static str {
     match completeness {
         Completeness::Verified => "verified (read by gamevault itself)",
         Completeness::Declared => "declared (copied in and committed)",
+        Completeness::InferredStrong => "inferred-strong (copied in, and finished file by file)",
+        Completeness::InferredWeak => "inferred-weak (copied in, and nothing speaks against it)",
         Completeness::Incomplete => "incomplete (files changed while they were read)",
     }
 }

@@ -21,10 +21,11 @@ mod table;
 mod types;
 mod view;
 
+pub use crate::ingest::session::{Caller, Ending};
 pub use change::NameAt;
 pub use types::{
-    Access, Allocation, Attr, AttrChange, Caching, DirEntry, DirSink, Event, EventSink, Handle, Kind, Lifetime,
-    Looking, NodeId, Opened, RenameMode, TimeChange,
+    Access, Allocation, Attr, AttrChange, Caching, Closing, DirEntry, DirSink, Event, EventSink, Handle, Kind,
+    Lifetime, Looking, NodeId, Opened, RenameMode, TimeChange,
 };
 
 use crate::disk::Space;

@@ -4,7 +4,7 @@
 //! emptying it copies nothing. Holes stay holes on all ways.
 
 use super::nodes::Bytes;
-use super::op::{NodeNumber, Op};
+use super::op::{Mark, NodeNumber, Op};
 use super::{Session, State};
 use crate::disk::DiskFile;
 use crate::error::{Error, ErrorKind, Result};
@@ -23,6 +23,8 @@ pub(super) struct OpenFile {
     spool: Option<Arc<dyn DiskFile>>,
     /// The time of the last write is not in the journal yet.
     pub(super) time_unwritten: bool,
+    /// The tool that writes sets times.
+    pub(super) sets_times: bool,
 }
 
 impl OpenFile {
@@ -80,11 +82,15 @@ impl Session {
         }
         let (is_unused, is_written) = (open.readers + open.writers == 0, open.writers > 0);
         if writes && !is_written {
-            self.settle_time(state, node);
+            // The end of a file belongs to the copy as much as its bytes.
+            state.finish.changed(true);
+            state.stop_writing(node);
             state.queue.push_back(node);
             self.closed.notify_all();
         }
         if is_unused {
+            // Somebody may have cut it by its name while it was only read.
+            state.stop_writing(node);
             state.open.remove(&node);
             if state.nodes.is_orphan(node) {
                 self.let_go(state, Some(node));
@@ -136,7 +142,7 @@ impl Session {
     /// # Errors
     /// `NoSpace` or `Io`, which the session remembers until the file is emptied or removed; `ReadOnly` once committed.
     pub fn write(&self, node: NodeNumber, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.changing_bytes(node, |session, node| {
+        self.changing_bytes(node, offset == 0, |session, node| {
             let file = session.spool_to_write(&mut *session.changing()?, node)?;
             file.write_all_at(bytes, offset)?;
             session.wrote(node, &*file, offset.saturating_add(bytes.len() as u64))
@@ -148,7 +154,7 @@ impl Session {
     /// # Errors
     /// As [`Session::write`]; `TooLarge` for more than the disk's files can have.
     pub fn set_len(&self, node: NodeNumber, len: u64) -> Result<()> {
-        self.changing_bytes(node, |session, node| {
+        self.changing_bytes(node, len == 0, |session, node| {
             let mut state = session.changing()?;
             if state.nodes.bytes(node)?.len() != len {
                 if len == 0 {
@@ -160,7 +166,7 @@ impl Session {
                 }
             }
             if len == 0 {
-                state.failures.remove(&node);
+                state.forget_failure(node)?;
             }
             session.note_time(&mut state, node)
         })
@@ -179,7 +185,7 @@ impl Session {
                 return Err(Error::new(ErrorKind::NoSpace, "there is not enough room on the vault's disk"));
             }
             Space::Reserve => {}
-            Space::Zero if offset < size => self.changing_bytes(node, |session, node| {
+            Space::Zero if offset < size => self.changing_bytes(node, false, |session, node| {
                 let file = session.spool_to_write(&mut *session.changing()?, node)?;
                 file.punch_hole(offset, end.min(size) - offset)?;
                 session.wrote(node, &*file, 0)
@@ -332,7 +338,10 @@ impl Session {
                 open.time_unwritten = true;
                 state.nodes.get_mut(node)?.mtime = now;
             }
-            None => drop(state.change(Op::Change { node, mode: None, mtime: Some(now) })?),
+            None => {
+                let op = Op::Change { node, mode: None, mtime: Some(now), mark: Some(Mark::Closed) };
+                state.change(op).map(drop)?;
+            }
         }
         Ok(())
     }
@@ -341,18 +350,25 @@ impl Session {
         let Some(open) = state.open.get_mut(&node).filter(|open| open.time_unwritten) else { return };
         open.time_unwritten = false;
         let Ok(mtime) = state.nodes.get(node).map(|node| node.mtime) else { return };
-        if let Err(error) = state.change(Op::Change { node, mode: None, mtime: Some(mtime) }) {
+        if let Err(error) = state.change(Op::Change { node, mode: None, mtime: Some(mtime), mark: None }) {
             tracing::warn!(%error, "the time of a file was not written down");
         }
     }
 
-    /// Runs a change of a file's bytes and remembers how the disk failed.
-    fn changing_bytes(&self, node: NodeNumber, change: impl FnOnce(&Session, NodeNumber) -> Result<()>) -> Result<()> {
-        let result = change(self, node);
+    /// Runs a change of a file's bytes, from its start on when `anew`, and remembers how the disk failed.
+    fn changing_bytes(
+        &self,
+        node: NodeNumber,
+        anew: bool,
+        change: impl FnOnce(&Session, NodeNumber) -> Result<()>,
+    ) -> Result<()> {
+        let started = self.changing().and_then(|mut state| state.start_writing(node, anew));
+        let result = started.and_then(|()| change(self, node));
         if let Err(error) = &result
             && matches!(error.kind(), ErrorKind::NoSpace | ErrorKind::Io | ErrorKind::Corrupt)
+            && let Err(error) = self.state.lock().tear(node, true, error.to_string())
         {
-            self.state.lock().failures.insert(node, error.to_string());
+            tracing::warn!(%error, "a failed write was not written down");
         }
         result
     }

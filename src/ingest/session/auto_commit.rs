@@ -1,0 +1,167 @@
+//! Sessions that nobody commits: judged when they are quiet, and made builds, or suspect.
+//!
+//! One thread waits for the next session to be quiet long enough. What a judgement rests on may change while files are
+//! stored, so nothing is published unless the session is, under its lock, just as it was judged. Whoever goes on copying
+//! never hears of it: the session stays where it is, its files are read from the store, and its next change opens it again.
+
+use super::CommitRequest;
+use super::finish::Verdict;
+use super::op::NodeNumber;
+use super::registry::Registered;
+use super::{Session, SessionState, State};
+use crate::catalogue::{Build, Completeness};
+use crate::error::Result;
+use crate::ingest::{Ingested, Replaces};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// How soon a session is looked at again that is quiet while somebody still has a file open, or still runs.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Runs the thread until the finisher is stopped.
+pub(super) fn run(registered: &Registered) {
+    let finisher = registered.finisher();
+    let mut timeout = None;
+    while finisher.wait(timeout) {
+        // Without a session to wait for, the thread sleeps until there is one: an idle mount costs nothing.
+        timeout = registered.all().iter().filter_map(|session| session.try_finish()).min();
+    }
+}
+
+/// What was found when a session was looked at.
+struct Judgement {
+    verdict: Verdict,
+    /// The session's epoch at that time.
+    epoch: u64,
+}
+
+impl Session {
+    /// Judges the session when it is time to, and does what the judgement says; returns when to look again.
+    fn try_finish(&self) -> Option<Duration> {
+        if let Some(wait) = self.time_left()? {
+            return Some(wait);
+        }
+        let outcome = self.judge().and_then(|judgement| self.carry_out(judgement));
+        match outcome {
+            Ok(wait) => wait,
+            Err(error) => {
+                let mut state = self.state.lock();
+                // Kept for whoever looks; the next change, or a commit by hand, tries again.
+                become_suspect(&mut state, vec![format!("it could not become a build: {error}")]);
+                None
+            }
+        }
+    }
+
+    /// Returns how long the session must still be left alone, or that it is time to judge it; `None` if it is not to be
+    /// judged at all.
+    fn time_left(&self) -> Option<Option<Duration>> {
+        let state = self.state.lock();
+        if state.phase != SessionState::Open || state.finish.is_judged {
+            return None;
+        }
+        let (pace, now) = (&state.finish.pace, Instant::now());
+        let left = pace.needed(self.finisher.rules.quiet).saturating_sub(pace.quiet(now));
+        let is_busy =
+            state.open.values().any(|open| open.is_written()) || state.finish.writers.still_copying().is_some();
+        Some(match (left.is_zero(), is_busy) {
+            (false, _) => Some(left),
+            (true, true) => Some(LOOK_AGAIN),
+            (true, false) => None,
+        })
+    }
+
+    fn judge(&self) -> Result<Judgement> {
+        let rules = &self.finisher.rules;
+        let (mut evidence, name, epoch) = {
+            let state = self.state.lock();
+            (state.evidence(rules)?, state.name.clone(), state.finish.epoch)
+        };
+        evidence.taken =
+            self.store.catalogue().build_by_id(&name)?.filter(|build| !Replaces::Inferred.allows(build)).map(|build| {
+                format!("there is a build {} already, which did not become one by itself: rename the session", build.id)
+            });
+        Ok(Judgement { verdict: evidence.judge(rules.auto_commit), epoch })
+    }
+
+    fn carry_out(&self, judgement: Judgement) -> Result<Option<Duration>> {
+        let Judgement { verdict, epoch } = judgement;
+        let mut state = self.state.lock();
+        if !is_as_judged(&state, epoch) {
+            return Ok(Some(Duration::ZERO));
+        }
+        match verdict {
+            Verdict::Wait(why) => state.finish.judged(vec![why]),
+            Verdict::Suspect(reasons) => become_suspect(&mut state, reasons),
+            Verdict::Whole(completeness) => {
+                drop(state);
+                return self.commit_whole(completeness, epoch);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes the session a build unless it is changed meanwhile; then it is looked at again.
+    fn commit_whole(&self, completeness: Completeness, epoch: u64) -> Result<Option<Duration>> {
+        let left = self.state.lock().not_stored();
+        let stored = self.store_files(left)?;
+        // From here on changes wait for the lock, and find a build that they open again.
+        let mut state = self.state.lock();
+        if !is_as_judged(&state, epoch) {
+            return Ok(Some(Duration::ZERO));
+        }
+        state.take_stored(stored);
+        let request = CommitRequest { id: state.name.clone(), milestone: None, completeness };
+        let draft = self.draft(&state, &request, Replaces::Inferred)?;
+        let before = match state.finish.own {
+            Some(own) => self.store.catalogue().build_by_number(own)?,
+            None => None,
+        };
+        let is_same = |build: &Build| {
+            (build.root, build.attributes, &build.info) == (draft.root, draft.attributes, &draft.info)
+                && build.id == request.id
+        };
+        if !before.as_ref().is_some_and(is_same) {
+            let build = self.publish(&mut state, draft)?;
+            tracing::info!(build = %build.id, session = %state.name, ?completeness, "a session became a build by itself");
+            state.finish.own = Some(build.number);
+        }
+        self.stay_as_build(&mut state);
+        Ok(None)
+    }
+
+    /// Points every file at what was stored and drops the spool files; the journal stays, for the next change.
+    fn stay_as_build(&self, state: &mut State) {
+        let stored: HashMap<NodeNumber, Ingested> = std::mem::take(&mut state.stored);
+        for (node, stored) in stored {
+            if let Err(error) = self.become_stored(state, node, stored.content) {
+                // The spool still has it, and the background will try again when the session is open again.
+                tracing::warn!(%error, node, "a spool file was not dropped");
+                state.stored.insert(node, stored);
+            }
+        }
+        state.phase = SessionState::Committed;
+        state.finish.judged(Vec::new());
+    }
+
+    /// Removes what is left of a session that became a build by itself, at the end of the process.
+    pub(super) fn drop_if_committed(&self) {
+        let state = self.state.lock();
+        if state.phase == SessionState::Committed
+            && state.finish.own.is_some()
+            && let Err(error) = self.disk().remove_dir_all(&self.folder)
+        {
+            tracing::warn!(%error, "the journal of a session that became a build was left");
+        }
+    }
+}
+
+fn is_as_judged(state: &State, epoch: u64) -> bool {
+    state.phase == SessionState::Open && state.finish.epoch == epoch
+}
+
+fn become_suspect(state: &mut State, reasons: Vec<String>) {
+    tracing::warn!(session = %state.name, reasons = reasons.join("; "), "a session may not be whole, and was not published");
+    state.phase = SessionState::Suspect;
+    state.finish.judged(reasons);
+}
