@@ -137,6 +137,7 @@ fn is_killed(stat: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
 
     fn stat(name: &str, flags: u64, exit_code: u64) -> Vec<u8> {
         let fields: Vec<String> = (0..=EXIT_CODE)
@@ -179,10 +180,13 @@ mod tests {
         {
             let processes = Processes::default();
             let mut child = std::process::Command::new("sh")
-                .args(["-c", &format!("read go; {line}")])
+                .args(["-c", &format!("echo; read go; {line}")])
                 .stdin(std::process::Stdio::piped())
+                .stdout(std::process::Stdio::piped())
                 .spawn()
                 .unwrap();
+            // Before it says something it may still be a copy of this process.
+            child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
             let caller = processes.caller(child.id());
             assert_eq!((caller.process, caller.program().as_str()), (child.id(), "sh"));
             assert!(processes.ended().is_empty());

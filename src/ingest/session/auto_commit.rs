@@ -140,6 +140,7 @@ impl Session {
                 state.stored.insert(node, stored);
             }
         }
+        state.stored_bytes = 0;
         state.phase = SessionState::Committed;
         state.finish.judged(Vec::new());
     }
