@@ -146,7 +146,8 @@ impl Evidence {
     }
 
     fn too_early(&self) -> Option<String> {
-        if !self.has_content {
+        // What a killed rsync leaves would not be in a build, and still is no empty session.
+        if !self.has_content && self.reasons().is_empty() {
             return Some("nothing is in it yet".into());
         }
         if self.files_written > 0 {
@@ -221,8 +222,8 @@ mod tests {
     #[test]
     fn what_goes_on_is_waited_for_even_when_something_is_wrong() {
         let second = Duration::from_secs(1);
+        assert!(matches!(Evidence::default().judge(AutoCommit::Weak), Verdict::Wait(_)), "an empty session");
         for early in [
-            Evidence { has_content: false, ..strong() },
             Evidence { files_written: 1, ..strong() },
             Evidence { running: Some("cp (process 7)".into()), ..strong() },
             Evidence { quiet: second, quiet_needed: second * 2, ..strong() },
@@ -258,6 +259,12 @@ mod tests {
         assert!(matches!(removed.judge(AutoCommit::Weak), Verdict::Wait(_)));
         let torn = Evidence { only_removed: true, torn: vec!["cut".into()], ..strong() };
         assert!(matches!(torn.judge(AutoCommit::Weak), Verdict::Suspect(_)));
+    }
+
+    #[test]
+    fn a_file_in_progress_alone_is_suspect() {
+        let left = Evidence { in_progress: names(&[".x.Ab12Cd"]), ..Evidence::default() };
+        assert!(matches!(left.judge(AutoCommit::Weak), Verdict::Suspect(_)));
     }
 
     #[test]
