@@ -96,14 +96,6 @@ pub struct Ingested {
     pub stored_bytes: u64,
 }
 
-/// Stores the bytes of a spool file of `len` bytes; holes stay holes.
-///
-/// # Errors
-/// Those of the file and of the store.
-pub fn ingest_file(store: &Store, file: &dyn DiskFile, len: u64) -> Result<Ingested> {
-    ingest_bytes(store, file, len, true, &Progress::new())
-}
-
 /// Stores up to `len` bytes of `source`, fewer if it ends before; looks for holes if it `is_sparse`.
 ///
 /// # Errors

@@ -26,6 +26,8 @@ const BLOCK_LEN: u64 = 4096;
 /// `.` and `..` take the first two offsets of a listing; the tree's cookies follow.
 const DOT_ENTRIES: u64 = 2;
 const GENERATION: Generation = Generation(0);
+/// The most bytes of one `copy_file_range`: the reply has 32 bits, and the kernel itself stops a page below 2 GiB.
+const MAX_COPY_LEN: u64 = 0x7fff_f000;
 
 /// What is asked of the kernel, as far as it can.
 const WANTED: [InitFlags; 8] = [
@@ -525,18 +527,22 @@ impl Filesystem for Fuse {
     fn copy_file_range(
         &self,
         _request: &Request,
-        _ino_in: INodeNo,
+        ino_in: INodeNo,
         _handle_in: FileHandle,
-        _offset_in: u64,
-        _ino_out: INodeNo,
+        offset_in: u64,
+        ino_out: INodeNo,
         _handle_out: FileHandle,
-        _offset_out: u64,
-        _len: u64,
+        offset_out: u64,
+        len: u64,
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        // The kernel copies by reading and writing, and does not ask again.
-        reply.error(Errno::ENOSYS);
+        let (from, to, len) = (node(ino_in), node(ino_out), len.min(MAX_COPY_LEN));
+        let copied = self.call("copy_file_range", to, |tree| tree.copy_range(from, offset_in, to, offset_out, len));
+        match copied {
+            Ok(copied) => reply.written(copied as u32),
+            Err(error) => reply.error(error),
+        }
     }
 
     fn ioctl(

@@ -138,7 +138,9 @@ impl Tree {
     pub fn rename(&self, from: NameAt<'_>, to: NameAt<'_>, mode: RenameMode) -> Result<()> {
         let (from_place, to_place) = (Place::of(from.directory), Place::of(to.directory));
         match (from_place, to_place) {
-            (Place::Folder(root::SNAPSHOT), _) => snapshot::rename_session(self, from.name, (to_place, to.name), mode),
+            (Place::Folder(folder @ (root::SNAPSHOT | root::WORKSPACES)), _) => {
+                snapshot::rename_session(self, folder == root::WORKSPACES, from.name, (to_place, to.name), mode)
+            }
             (Place::Session { serial, node }, Place::Session { serial: other, node: to_node }) if serial == other => {
                 snapshot::refuse_hidden(to.within(to_node))?;
                 let session = self.session(serial)?;

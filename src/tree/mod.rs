@@ -20,6 +20,7 @@ mod snapshot;
 mod table;
 mod types;
 mod view;
+mod workspaces;
 
 pub use crate::ingest::session::{Caller, Ending};
 pub use change::NameAt;

@@ -8,10 +8,10 @@ use super::CommitRequest;
 use super::finish::Verdict;
 use super::op::NodeNumber;
 use super::registry::Registered;
-use super::{Session, SessionState, State};
-use crate::catalogue::{Build, Completeness};
+use super::{Session, SessionForm, SessionState, State};
+use crate::catalogue::Completeness;
 use crate::error::Result;
-use crate::ingest::{Ingested, Replaces};
+use crate::ingest::{Draft, Ingested, Replaces};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,8 @@ impl Session {
     /// judged at all.
     fn time_left(&self) -> Option<Option<Duration>> {
         let state = self.state.lock();
-        if state.phase != SessionState::Open || state.finish.is_judged {
+        // A workspace is never published by itself.
+        if state.phase != SessionState::Open || state.finish.is_judged || state.form == SessionForm::Workspace {
             return None;
         }
         let (pace, now) = (&state.finish.pace, Instant::now());
@@ -91,6 +92,7 @@ impl Session {
             return Ok(Some(Duration::ZERO));
         }
         match verdict {
+            Verdict::Wait(_) if self.is_own_build(&mut state)? => self.stay_as_build(&mut state),
             Verdict::Wait(why) => state.finish.judged(vec![why]),
             Verdict::Suspect(reasons) => become_suspect(&mut state, reasons),
             Verdict::Whole(completeness) => {
@@ -111,23 +113,39 @@ impl Session {
             return Ok(Some(Duration::ZERO));
         }
         state.take_stored(stored);
-        let request = CommitRequest { id: state.name.clone(), milestone: None, completeness };
-        let draft = self.draft(&state, &request, Replaces::Inferred)?;
-        let before = match state.finish.own {
-            Some(own) => self.store.catalogue().build_by_number(own)?,
-            None => None,
-        };
-        let is_same = |build: &Build| {
-            (build.root, build.attributes, &build.info) == (draft.root, draft.attributes, &draft.info)
-                && build.id == request.id
-        };
-        if !before.as_ref().is_some_and(is_same) {
+        let draft = self.inferred(&state, completeness)?;
+        if !self.is_own(&state, &draft)? {
             let build = self.publish(&mut state, draft)?;
             tracing::info!(build = %build.id, session = %state.name, ?completeness, "a session became a build by itself");
             state.finish.own = Some(build.number);
         }
         self.stay_as_build(&mut state);
         Ok(None)
+    }
+
+    /// Describes the build that the session would become by itself.
+    fn inferred(&self, state: &State, completeness: Completeness) -> Result<Draft> {
+        let request = CommitRequest { id: state.name.clone(), milestone: None, completeness };
+        self.draft(state, &request, Replaces::Inferred)
+    }
+
+    /// Tells whether a draft says no more than the build that the session has become before.
+    fn is_own(&self, state: &State, draft: &Draft) -> Result<bool> {
+        let Some(own) = state.finish.own else { return Ok(false) };
+        let own = self.store.catalogue().build_by_number(own)?;
+        Ok(own.is_some_and(|own| {
+            let is_same = (own.root, own.attributes, &own.info) == (draft.root, draft.attributes, &draft.info);
+            is_same && Some(&own.id) == draft.id.as_ref()
+        }))
+    }
+
+    /// Tells whether the session, of which everything is stored, is what it became a build as.
+    fn is_own_build(&self, state: &mut State) -> Result<bool> {
+        if state.finish.own.is_none() || !state.not_stored().is_empty() {
+            return Ok(false);
+        }
+        let draft = self.inferred(state, Completeness::InferredWeak)?;
+        self.is_own(state, &draft)
     }
 
     /// Points every file at what was stored and drops the spool files; the journal stays, for the next change.

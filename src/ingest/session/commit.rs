@@ -8,12 +8,13 @@ use super::junk::is_junk;
 use super::nodes::{Body, Bytes, Node};
 use super::op::{NodeNumber, Op};
 use super::status::failures;
-use super::{Change, ROOT, Session, SessionState, State};
+use super::{Change, ROOT, Session, SessionForm, SessionState, State};
 use crate::catalogue::{Build, Completeness};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::{Draft, Ingested, Replaces, ingest_file, ingest_xattrs, publish};
+use crate::ingest::{Draft, Ingested, Replaces, ingest_bytes, ingest_xattrs, publish};
 use crate::manifest::{Attributes, Content, Directory, Entry, EntryKind, encode_directory};
 use crate::name::{FileName, RefName, show};
+use crate::progress::Progress;
 use crate::store::{Class, Store, Ticket};
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -56,7 +57,7 @@ impl Session {
     }
 
     /// Checks what can be checked at once, closes the session to changes, and returns the files that are not stored.
-    fn start_commit(&self, request: &CommitRequest) -> Result<(Replaces, Vec<(NodeNumber, u64)>)> {
+    fn start_commit(&self, request: &CommitRequest) -> Result<(Replaces, Vec<NodeNumber>)> {
         let catalogue = self.store.catalogue();
         let replaces = self.state.lock().finish.own.map_or(Replaces::Nothing, Replaces::Build);
         if catalogue.build_by_id(&request.id)?.is_some_and(|build| !replaces.allows(&build)) {
@@ -68,7 +69,7 @@ impl Session {
         {
             return Err(Error::new(ErrorKind::Exists, format!("there is a milestone {name} already")));
         }
-        let mut state = self.changing_by(Change::Removal)?;
+        let mut state = self.changing_by(Change::Other)?;
         let deadline = Instant::now() + CLOSE_GRACE;
         let written = |state: &State| state.open.iter().find(|(_, open)| open.is_written()).map(|(&node, _)| node);
         while written(&state).is_some() && !self.closed.wait_until(&mut state, deadline).timed_out() {}
@@ -81,19 +82,18 @@ impl Session {
             return Err(Error::new(ErrorKind::Io, message).with_hint("copy the file again, or remove it"));
         }
         let has_entry = |node: NodeNumber| state.nodes.get(node).is_ok_and(|node| !is_left_out(node));
-        if !state.nodes.children(ROOT)?.iter().any(has_entry) {
+        let is_empty = match state.nodes.directory(ROOT)?.folded() {
+            Some(base) => base.totals.entries == 0,
+            None => !state.nodes.children(ROOT)?.iter().any(has_entry),
+        };
+        if is_empty {
             return Err(Error::invalid(format!("session {} is empty", state.name)));
         }
         state.phase = SessionState::Committing;
         Ok((replaces, state.not_stored()))
     }
 
-    fn finish_commit(
-        &self,
-        request: &CommitRequest,
-        replaces: Replaces,
-        left: Vec<(NodeNumber, u64)>,
-    ) -> Result<Build> {
+    fn finish_commit(&self, request: &CommitRequest, replaces: Replaces, left: Vec<NodeNumber>) -> Result<Build> {
         let stored = self.store_files(left)?;
         let mut state = self.state.lock();
         state.take_stored(stored);
@@ -104,11 +104,11 @@ impl Session {
     }
 
     /// Stores files of the spool that nobody changes meanwhile.
-    pub(super) fn store_files(&self, left: Vec<(NodeNumber, u64)>) -> Result<Vec<(NodeNumber, Ingested)>> {
+    pub(super) fn store_files(&self, left: Vec<NodeNumber>) -> Result<Vec<(NodeNumber, Ingested)>> {
         left.into_par_iter()
-            .map(|(node, len)| {
-                let file = self.disk().open(&self.spool_path(node))?;
-                Ok((node, ingest_file(&self.store, &*file, len)?))
+            .map(|node| {
+                let bytes = self.bytes(node)?;
+                Ok((node, ingest_bytes(&self.store, &bytes, bytes.end(), true, &Progress::new())?))
             })
             .collect()
     }
@@ -132,8 +132,10 @@ impl Session {
     fn become_committed(&self, state: &mut State) {
         let stored: HashMap<NodeNumber, Ingested> = std::mem::take(&mut state.stored);
         for (node, stored) in stored {
-            if let Ok(bytes @ Bytes::Spool { .. }) = state.nodes.bytes_mut(node) {
-                self.activity.spool_changed(bytes.len(), 0);
+            if let Ok(bytes @ (Bytes::Spool { .. } | Bytes::Small { .. } | Bytes::Patched(_))) =
+                state.nodes.bytes_mut(node)
+            {
+                self.activity.spool_changed(bytes.spool_len(), 0);
                 *bytes = Bytes::Stored(Box::new(stored.content));
             }
         }
@@ -149,12 +151,12 @@ impl Session {
 }
 
 impl State {
-    /// Returns the files that are to be stored before a commit, with their lengths; the background stops storing them.
-    pub(super) fn not_stored(&mut self) -> Vec<(NodeNumber, u64)> {
+    /// Returns the files that are to be stored before a commit; the background stops storing them.
+    pub(super) fn not_stored(&mut self) -> Vec<NodeNumber> {
         self.storing.clear();
         let left = self.nodes.iter().filter(|(number, _)| !self.stored.contains_key(number));
         let left = left.filter_map(|(number, node)| match node.body {
-            Body::File(Bytes::Spool { len, has_file: true }) if len > 0 && !is_left_out(node) => Some((number, len)),
+            Body::File(ref bytes) if bytes.is_to_be_stored() && !is_left_out(node) => Some(number),
             _ => None,
         });
         left.collect()
@@ -193,6 +195,9 @@ struct Open {
 impl Builder<'_> {
     /// Stores every directory, the deepest first, and returns the root.
     fn tree(&mut self) -> Result<Directory> {
+        if let Some(base) = self.state.nodes.directory(ROOT)?.folded() {
+            return Ok(*base);
+        }
         // A stack of its own: a tree may be deeper than a thread's stack.
         let mut open = vec![self.open(ROOT)?];
         loop {
@@ -200,10 +205,16 @@ impl Builder<'_> {
             if let Some(child) = top.left.pop() {
                 let node = self.state.nodes.get(child)?;
                 match &node.body {
-                    Body::Directory(_) => {
-                        let below = self.open(child)?;
-                        open.push(below);
-                    }
+                    Body::Directory(children) => match children.folded() {
+                        Some(directory) => {
+                            let entry = self.entry(node, EntryKind::Directory(*directory))?;
+                            top.entries.push(entry);
+                        }
+                        None => {
+                            let below = self.open(child)?;
+                            open.push(below);
+                        }
+                    },
                     Body::File(bytes) => {
                         let kind = EntryKind::File(self.content(child, bytes)?);
                         let entry = self.entry(node, kind)?;
@@ -241,13 +252,14 @@ impl Builder<'_> {
     fn content(&mut self, number: NodeNumber, bytes: &Bytes) -> Result<Content> {
         match bytes {
             Bytes::Stored(content) => Ok(**content),
-            Bytes::Spool { len: 0, .. } => Ok(Content::EMPTY),
-            Bytes::Spool { len, .. } => {
+            bytes if bytes.len() == 0 => Ok(Content::EMPTY),
+            bytes => {
                 let missing = || Error::new(ErrorKind::Io, "a file of the session was not stored");
                 let stored = self.state.stored.get(&number).ok_or_else(missing)?;
-                if stored.content.size != *len {
+                if stored.content.size != bytes.len() {
                     let name = super::status::path_of(self.state, number);
-                    let message = format!("{name} has {} of its {len} bytes in the spool", stored.content.size);
+                    let message =
+                        format!("{name} has {} of its {} bytes in the spool", stored.content.size, bytes.len());
                     return Err(Error::new(ErrorKind::Io, message).with_hint("copy the file again"));
                 }
                 self.ticket = self.ticket.join(stored.ticket);
@@ -286,7 +298,7 @@ impl Builder<'_> {
         let state = self.state;
         let mut attributes = self.attributes(state.nodes.get(ROOT)?)?;
         let mut single_file = None;
-        if state.single
+        if state.form == SessionForm::SingleFile
             && let Some(file) = state.nodes.children(ROOT)?.iter().next()
         {
             // Nobody made this directory: it changes when its file does.

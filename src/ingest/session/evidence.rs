@@ -24,7 +24,7 @@ impl State {
             files_written: self.open.values().filter(|open| open.is_written()).count() as u64,
             quiet: self.finish.pace.quiet(now),
             quiet_needed: self.finish.pace.needed(rules.quiet),
-            only_removed: self.finish.only_removed,
+            has_grown: self.finish.has_grown,
             running: self.finish.writers.still_copying().map(|caller| caller.to_string()),
             torn: self.torn_sentences(),
             ..Evidence::default()
@@ -32,7 +32,13 @@ impl State {
         // A stack of its own: a tree may be deeper than a thread's stack.
         let mut open = vec![ROOT];
         while let Some(directory) = open.pop() {
-            for child in self.nodes.children(directory)?.iter() {
+            let children = self.nodes.directory(directory)?;
+            if let Some(base) = children.folded() {
+                // Nobody has looked into it, let alone written.
+                evidence.has_content |= base.totals.entries > 0;
+                continue;
+            }
+            for child in children.iter() {
                 let node = self.nodes.get(child)?;
                 let is_file = matches!(node.body, Body::File(_));
                 if is_file && node.mark != Mark::Neutral && self.is_in_progress(directory, child, &node.name) {

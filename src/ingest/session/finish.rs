@@ -82,8 +82,8 @@ pub(super) struct Evidence {
     pub(super) quiet: Duration,
     /// How long nothing must change.
     pub(super) quiet_needed: Duration,
-    /// Since the session was opened, opened again or last found wanting, entries were only removed.
-    pub(super) only_removed: bool,
+    /// Since the session was opened, opened again or last judged, something came in.
+    pub(super) has_grown: bool,
     /// Files whose time was set after their last write.
     pub(super) finished: u64,
     /// Files that were written and closed, and no more.
@@ -126,8 +126,8 @@ impl Evidence {
         if !reasons.is_empty() {
             return Verdict::Suspect(reasons);
         }
-        if self.only_removed {
-            return Verdict::Wait("entries were only removed since it was last whole".into());
+        if !self.has_grown {
+            return Verdict::Wait("nothing has come in since it was last looked at".into());
         }
         match self.completeness() {
             Completeness::InferredWeak if auto_commit == AutoCommit::Strong => {
@@ -191,11 +191,11 @@ mod tests {
 
     /// A quiet session with one file that was closed and no more.
     fn weak() -> Evidence {
-        Evidence { has_content: true, unfinished: names(&["a"]), ..Evidence::default() }
+        Evidence { has_content: true, has_grown: true, unfinished: names(&["a"]), ..Evidence::default() }
     }
 
     fn strong() -> Evidence {
-        Evidence { has_content: true, finished: 3, ..Evidence::default() }
+        Evidence { has_content: true, has_grown: true, finished: 3, ..Evidence::default() }
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(whole(&weak()), Verdict::Whole(Completeness::InferredWeak));
         assert_eq!(whole(&strong()), Verdict::Whole(Completeness::InferredStrong));
         // Symlinks alone, or files of a base that nobody wrote.
-        let untouched = Evidence { has_content: true, ..Evidence::default() };
+        let untouched = Evidence { has_content: true, has_grown: true, ..Evidence::default() };
         assert_eq!(whole(&untouched), Verdict::Whole(Completeness::InferredWeak));
         let mixed = Evidence { unfinished: names(&["big.pak"]), ..strong() };
         assert!(matches!(whole(&mixed), Verdict::Suspect(reasons) if reasons[0].ends_with("other files: big.pak")));
@@ -255,9 +255,9 @@ mod tests {
 
     #[test]
     fn removing_alone_publishes_nothing_and_excuses_nothing() {
-        let removed = Evidence { only_removed: true, ..strong() };
+        let removed = Evidence { has_grown: false, ..strong() };
         assert!(matches!(removed.judge(AutoCommit::Weak), Verdict::Wait(_)));
-        let torn = Evidence { only_removed: true, torn: vec!["cut".into()], ..strong() };
+        let torn = Evidence { has_grown: false, torn: vec!["cut".into()], ..strong() };
         assert!(matches!(torn.judge(AutoCommit::Weak), Verdict::Suspect(_)));
     }
 

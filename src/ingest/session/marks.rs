@@ -21,8 +21,8 @@ pub(super) struct Finish {
     pub(super) epoch: u64,
     /// It was judged since the last change.
     pub(super) is_judged: bool,
-    /// Since it was opened or judged, entries were only removed.
-    pub(super) only_removed: bool,
+    /// Since it was opened or judged, something came in.
+    pub(super) has_grown: bool,
     /// What the last judgement found wrong, or waits for.
     pub(super) reasons: Vec<String>,
     /// Files whose writer was killed, and which one.
@@ -38,7 +38,7 @@ impl Finish {
             pace: Pace::new(Instant::now()),
             epoch: 0,
             is_judged: false,
-            only_removed: true,
+            has_grown: false,
             reasons: Vec::new(),
             torn: BTreeMap::new(),
             writers: Writers::default(),
@@ -47,17 +47,17 @@ impl Finish {
     }
 
     /// Takes note of a change; `true` when it is the first one since a judgement.
-    pub(super) fn changed(&mut self, is_removal: bool) -> bool {
+    pub(super) fn changed(&mut self, is_growth: bool) -> bool {
         self.pace.changed(Instant::now(), !self.is_judged);
         self.epoch += 1;
-        self.only_removed &= is_removal;
+        self.has_grown |= is_growth;
         std::mem::take(&mut self.is_judged)
     }
 
     /// Takes note of a judgement.
     pub(super) fn judged(&mut self, reasons: Vec<String>) {
         self.is_judged = true;
-        self.only_removed = true;
+        self.has_grown = false;
         self.reasons = reasons;
     }
 }
@@ -194,7 +194,7 @@ impl State {
             false => self.finish.torn.insert(node, why),
         };
         // What is known holds even if it cannot be written down: the disk may be full.
-        self.journal.append(&op)
+        self.change(op).map(drop)
     }
 
     /// Takes back that a write of a file had failed, because the file was emptied.

@@ -5,18 +5,24 @@
 //! there again, `interrupted`, when the vault is next opened for sessions. While nobody writes, the background stores
 //! closed files and drops their spool files; [`Session::commit`] stores the rest and publishes the build.
 //!
+//! A session may start from a build, its base: the directories of the base are stored ones, and are unfolded into nodes
+//! when somebody looks into them. A workspace is a session that is worked in and stays.
+//!
 //! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op` and `journal` what is written
-//! down, `nodes` the tree in memory, `data` the bytes of files, `registry` all sessions, `background` the storing of
-//! closed files, `commit` the way to a build, `junk` what is left out of it, `status` what is said of a session.
+//! down, `nodes` the tree in memory, `base` its unfolding, `data` the bytes of files, `patched` and `file_bytes` where they
+//! are, `small_log` those of small files, `registry` all sessions, `background` the storing of closed files, `commit` the
+//! way to a build, `junk` what is left out of it, `status` what is said of a session.
 //!
 //! A session that nobody commits becomes a build when it is whole: `marks` and `writers` remember what tells, `pace` when
 //! it is quiet, `evidence` gathers it, `finish` judges, and `auto_commit` does what the judgement says.
 
 mod auto_commit;
 mod background;
+mod base;
 mod commit;
 mod data;
 mod evidence;
+mod file_bytes;
 mod finish;
 mod journal;
 mod junk;
@@ -24,15 +30,18 @@ mod marks;
 mod nodes;
 mod op;
 mod pace;
+mod patched;
 mod registry;
+mod small_log;
 mod status;
 mod writers;
 
 pub use commit::CommitRequest;
 pub use data::Space;
+pub use file_bytes::FileBytes;
 pub use finish::{AutoCommit, FinishRules};
 pub use nodes::ROOT;
-pub use op::{NewNode, NodeNumber};
+pub use op::{NewNode, NodeNumber, SessionForm};
 pub use registry::Sessions;
 pub use status::{SessionState, Status};
 pub use writers::{Caller, Ending};
@@ -40,8 +49,9 @@ pub use writers::{Caller, Ending};
 use crate::catalogue::BuildInfo;
 use crate::disk::Disk;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::ChunkId;
 use crate::ingest::Ingested;
-use crate::manifest::{Content, Timestamp, XattrSet};
+use crate::manifest::{Content, Entry, Timestamp, XattrSet};
 use crate::name::{FileName, RefName};
 use crate::store::Store;
 use background::Activity;
@@ -51,6 +61,7 @@ use marks::{Finish, Finisher};
 use nodes::{Body, Bytes, Node, Nodes};
 use op::Op;
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use small_log::SmallLog;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,6 +76,12 @@ pub trait ReadContent: Send + Sync {
 
     /// Returns where the next data of a file at or after `offset` starts and ends; `None` when only a hole follows.
     fn next_data(&self, content: &Content, offset: u64) -> Result<Option<(u64, u64)>>;
+
+    /// Calls `visit` for every entry of a stored directory, in order.
+    fn for_each_entry(&self, directory: ChunkId, visit: &mut dyn FnMut(&Entry) -> Result<()>) -> Result<()>;
+
+    /// Returns a set of extended attributes.
+    fn xattrs(&self, id: ChunkId) -> Result<Arc<XattrSet>>;
 }
 
 /// What a node of a session is.
@@ -117,12 +134,14 @@ pub struct Session {
 
 struct State {
     name: RefName,
-    /// The session is one file, which stands for itself.
-    single: bool,
+    form: SessionForm,
     phase: SessionState,
     created: Timestamp,
     nodes: Nodes,
     journal: Journal,
+    small: SmallLog,
+    /// Grows with every cut of a file.
+    cuts: u64,
     /// Kept open for its lock, by which other processes see that the session is in use.
     _lock: Arc<dyn crate::disk::DiskFile>,
     info: BuildInfo,
@@ -157,13 +176,25 @@ impl Session {
     /// Returns the file that the session consists of, when it is a single file and no folder.
     pub fn single_file(&self) -> Option<NodeNumber> {
         let state = self.state.lock();
-        let children = state.nodes.children(ROOT).ok()?;
-        if state.single { children.iter().next() } else { None }
+        match state.form {
+            SessionForm::SingleFile => state.nodes.children(ROOT).ok()?.iter().next(),
+            SessionForm::Folder | SessionForm::Workspace => None,
+        }
+    }
+
+    /// Returns what the session is for, and what it looks like.
+    pub fn form(&self) -> SessionForm {
+        self.state.lock().form
     }
 
     /// Tells whether the session is one file.
     pub fn is_single(&self) -> bool {
-        self.state.lock().single
+        self.form() == SessionForm::SingleFile
+    }
+
+    /// Tells whether nothing is in the session.
+    pub fn is_empty(&self) -> bool {
+        self.state.lock().nodes.directory(ROOT).is_ok_and(nodes::Children::is_empty)
     }
 
     /// Returns in what state the session is.
@@ -184,7 +215,7 @@ impl Session {
     /// # Errors
     /// `NotDirectory`, or `NotFound` if the directory is gone.
     pub fn lookup(&self, at: At<'_>) -> Result<Option<NodeAttr>> {
-        let state = self.state.lock();
+        let state = self.looking(at.directory)?;
         let child = state.nodes.child(at.directory, at.name)?;
         child.map(|child| Ok(attr_of(child, state.nodes.get(child)?))).transpose()
     }
@@ -209,7 +240,7 @@ impl Session {
         after: NodeNumber,
         sink: &mut dyn FnMut(&[u8], NodeAttr) -> bool,
     ) -> Result<()> {
-        let state = self.state.lock();
+        let state = self.looking(directory)?;
         for child in state.nodes.children(directory)?.after(after) {
             let node = state.nodes.get(child)?;
             if !sink(&node.name, attr_of(child, node)) {
@@ -236,6 +267,7 @@ impl Session {
     /// `Exists`, `NotFound`, `NotDirectory`, `NameTooLong`, `Invalid` for an impossible name, `ReadOnly` once committed.
     pub fn create(&self, at: At<'_>, what: NewNode, mode: u16) -> Result<NodeAttr> {
         let mut state = self.changing()?;
+        self.unfold(&mut state, at.directory)?;
         let node = create_in(&mut state, at, what, mode)?;
         Ok(attr_of(node, state.nodes.get(node)?))
     }
@@ -247,7 +279,11 @@ impl Session {
     pub fn link(&self, from: NodeNumber, at: At<'_>) -> Result<NodeAttr> {
         let mut state = self.changing()?;
         let name = FileName::new(at.name)?;
+        self.unfold(&mut state, at.directory)?;
         state.nodes.check_free(at.directory, at.name)?;
+        if state.nodes.is_orphan(from) {
+            return Err(Error::not_found("the file has no name any more"));
+        }
         if let Body::Directory(_) = state.nodes.get(from)?.body {
             return Err(Error::new(ErrorKind::NotPermitted, "a directory cannot be linked"));
         }
@@ -263,7 +299,8 @@ impl Session {
     /// # Errors
     /// `NotFound`, `NotEmpty`, `IsDirectory`, `NotDirectory`.
     pub fn remove(&self, at: At<'_>, as_directory: bool) -> Result<()> {
-        let mut state = self.changing_by(Change::Removal)?;
+        let mut state = self.changing_by(Change::Other)?;
+        self.unfold(&mut state, at.directory)?;
         state.nodes.check_remove(at.directory, at.name, as_directory)?;
         let op = Op::Remove { parent: at.directory, name: FileName::new(at.name)?, time: Timestamp::now() };
         let orphan = state.change(op)?;
@@ -280,6 +317,7 @@ impl Session {
         let exchange = how == Replacing::Exchange;
         let pair = |at: At<'_>| Ok((at.directory, FileName::new(at.name)?));
         let (from_pair, to_pair) = (pair(from)?, pair(to)?);
+        [from, to].iter().try_for_each(|at| self.unfold(&mut state, at.directory))?;
         // First: what is in the way is in the way, whatever it is.
         if how == Replacing::Never && state.nodes.child(from.directory, from.name)?.is_some() {
             state.nodes.check_free(to.directory, to.name)?;
@@ -295,7 +333,7 @@ impl Session {
     /// # Errors
     /// `NotFound` if it is gone; `ReadOnly` once committed.
     pub fn change(&self, node: NodeNumber, mode: Option<u16>, time: Option<SetTime>) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::of_attributes(node))?;
         state.nodes.get(node)?;
         let (mtime, mark) = match time {
             Some(SetTime::To(time)) => (Some(time), state.mark_when_timed(node)),
@@ -323,7 +361,7 @@ impl Session {
     /// # Errors
     /// `TooLarge` beyond [`MAX_XATTR_LEN`]; `NotFound` if the node is gone.
     pub fn set_xattr(&self, node: NodeNumber, name: &[u8], value: &[u8]) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::of_attributes(node))?;
         state.nodes.get(node)?;
         if !name.starts_with(b"user.") {
             let prefix = crate::name::show(name.split(|&byte| byte == b'.').next().unwrap_or(name));
@@ -363,7 +401,7 @@ impl Session {
     /// # Errors
     /// `ReadOnly` once committed; those of the journal.
     pub fn set_info(&self, info: BuildInfo) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::Other)?;
         let json = serde_json::to_vec(&info).expect("strings and numbers become JSON");
         if json.len() > op::MAX_OP_LEN / 2 {
             return Err(Error::new(ErrorKind::TooLarge, "the metadata is longer than 512 KiB"));
@@ -393,7 +431,7 @@ impl Session {
             }
             (SessionState::Aborted, _) => return Err(Error::not_found("the session is gone")),
         }
-        if state.finish.changed(change == Change::Removal) {
+        if state.finish.changed(change == Change::Growth) {
             self.finisher.ring();
         }
         Ok(state)
@@ -408,8 +446,9 @@ impl Session {
         if state.open.contains_key(&node) {
             return;
         }
-        if let Ok(Bytes::Spool { len, has_file: true }) = state.nodes.bytes(node) {
-            self.activity.spool_changed(*len, 0);
+        let bytes = state.nodes.bytes(node);
+        self.activity.spool_changed(bytes.as_ref().map_or(0, |bytes| bytes.spool_len()), 0);
+        if bytes.is_ok_and(Bytes::has_file) {
             // A file that is left over is removed with the session.
             self.disk().remove(&self.spool_path(node)).ok();
         }
@@ -430,8 +469,15 @@ impl Session {
 enum Change {
     /// Something comes in, or becomes another.
     Growth,
-    /// Something goes away, or nothing happens at all.
-    Removal,
+    /// Something goes away, or is said of the whole.
+    Other,
+}
+
+impl Change {
+    /// Returns what sort a change of a node's attributes is; the root gets some when it is made.
+    fn of_attributes(node: NodeNumber) -> Change {
+        if node == ROOT { Change::Other } else { Change::Growth }
+    }
 }
 
 /// A new time for a node.
@@ -457,7 +503,10 @@ pub enum Replacing {
 impl State {
     /// Writes an op to the journal and makes it happen; the caller has checked that it can.
     fn change(&mut self, op: Op) -> Result<Option<NodeNumber>> {
-        self.journal.append(&op)?;
+        // A node without a name ends with the process, and is nothing to a restart.
+        if !op.node().is_some_and(|node| self.nodes.is_orphan(node)) {
+            self.journal.append(&op)?;
+        }
         self.nodes.apply(op)
     }
 
