@@ -5,6 +5,7 @@
 
 use crate::disk::{DiskFile, host};
 use crate::error::{Error, Result};
+use crate::lens::ReadAt;
 use crate::manifest::{Content, ListBuilder, ListItem};
 use crate::progress::Progress;
 use crate::store::{Class, Put, Store, Ticket};
@@ -43,6 +44,12 @@ impl ByteSource for dyn DiskFile + '_ {
 
     fn next_data(&self, offset: u64) -> Result<Option<(u64, u64)>> {
         DiskFile::next_data(self, offset)
+    }
+}
+
+impl ReadAt for dyn DiskFile + '_ {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        DiskFile::read_at(self, buf, offset)
     }
 }
 
