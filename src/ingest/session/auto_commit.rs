@@ -5,7 +5,7 @@
 //! never hears of it: the session stays where it is, its files are read from the store, and its next change opens it again.
 
 use super::CommitRequest;
-use super::finish::Verdict;
+use super::finish::{Evidence, Verdict};
 use super::op::NodeNumber;
 use super::registry::Registered;
 use super::{Session, SessionForm, SessionState, State};
@@ -28,68 +28,83 @@ pub(super) fn run(registered: &Registered) {
     }
 }
 
-/// What was found when a session was looked at.
-struct Judgement {
-    verdict: Verdict,
-    /// The session's epoch at that time.
-    epoch: u64,
+/// For how long a session is to be left alone.
+enum TimeLeft {
+    /// So long at least.
+    Wait(Duration),
+    /// No longer: it is at rest since this epoch.
+    Quiet { epoch: u64 },
+}
+
+/// What became of a judgement.
+enum Outcome {
+    /// It was carried out.
+    Done,
+    /// The session changed meanwhile.
+    Changed,
 }
 
 impl Session {
     /// Judges the session when it is time to, and does what the judgement says; returns when to look again.
     fn try_finish(&self) -> Option<Duration> {
-        if let Some(wait) = self.time_left()? {
-            return Some(wait);
-        }
-        let outcome = self.judge().and_then(|judgement| self.carry_out(judgement));
-        match outcome {
-            Ok(wait) => wait,
+        let epoch = match self.time_left()? {
+            TimeLeft::Wait(time) => return Some(time),
+            TimeLeft::Quiet { epoch } => epoch,
+        };
+        match self.judge(epoch).and_then(|verdict| self.carry_out(verdict, epoch)) {
+            Ok(Outcome::Done) => None,
+            Ok(Outcome::Changed) => Some(Duration::ZERO),
             Err(error) => {
-                let mut state = self.state.lock();
                 // Kept for whoever looks; the next change, or a commit by hand, tries again.
-                become_suspect(&mut state, vec![format!("it could not become a build: {error}")]);
+                become_suspect(&mut self.state.lock(), vec![format!("it could not become a build: {error}")]);
                 None
             }
         }
     }
 
-    /// Returns how long the session must still be left alone, or that it is time to judge it; `None` if it is not to be
-    /// judged at all.
-    fn time_left(&self) -> Option<Option<Duration>> {
+    /// Returns how long the session must still be left alone; `None` if it is not to be judged at all.
+    fn time_left(&self) -> Option<TimeLeft> {
         let state = self.state.lock();
         // A workspace is never published by itself.
         if state.phase != SessionState::Open || state.finish.is_judged || state.form == SessionForm::Workspace {
             return None;
         }
-        let (pace, now) = (&state.finish.pace, Instant::now());
-        let left = pace.needed(self.finisher.rules.quiet).saturating_sub(pace.quiet(now));
-        let is_busy =
-            state.open.values().any(|open| open.is_written()) || state.finish.writers.still_copying().is_some();
-        Some(match (left.is_zero(), is_busy) {
-            (false, _) => Some(left),
-            (true, true) => Some(LOOK_AGAIN),
-            (true, false) => None,
+        let pace = &state.finish.pace;
+        let left = pace.needed(self.finisher.rules.quiet).saturating_sub(pace.quiet(Instant::now()));
+        let is_written = state.open.values().any(|open| open.is_written());
+        Some(match left.is_zero() {
+            false => TimeLeft::Wait(left),
+            true if is_written || state.finish.writers.still_copying().is_some() => TimeLeft::Wait(LOOK_AGAIN),
+            true => TimeLeft::Quiet { epoch: state.finish.epoch },
         })
     }
 
-    fn judge(&self) -> Result<Judgement> {
+    /// Judges the session, which is at rest since `epoch`; `None` when it changed meanwhile.
+    fn judge(&self, epoch: u64) -> Result<Option<Verdict>> {
+        if !self.check_containers(epoch)? {
+            return Ok(None);
+        }
+        let taken = self.taken()?;
+        let state = self.state.lock();
+        if !is_as_judged(&state, epoch) {
+            return Ok(None);
+        }
         let rules = &self.finisher.rules;
-        let (mut evidence, name, epoch) = {
-            let state = self.state.lock();
-            (state.evidence(rules)?, state.name.clone(), state.finish.epoch)
-        };
-        evidence.taken =
-            self.store.catalogue().build_by_id(&name)?.filter(|build| !Replaces::Inferred.allows(build)).map(|build| {
-                format!("there is a build {} already, which did not become one by itself: rename the session", build.id)
-            });
-        Ok(Judgement { verdict: evidence.judge(rules.auto_commit), epoch })
+        let evidence = Evidence { taken, ..state.evidence(rules)? };
+        Ok(Some(evidence.judge(rules.auto_commit)))
     }
 
-    fn carry_out(&self, judgement: Judgement) -> Result<Option<Duration>> {
-        let Judgement { verdict, epoch } = judgement;
+    /// Returns a sentence about the build that has the session's name, when that may not lose its id.
+    fn taken(&self) -> Result<Option<String>> {
+        let build = self.store.catalogue().build_by_id(&self.name())?.filter(|build| !Replaces::Inferred.allows(build));
+        Ok(build.map(|build| format!("the build {} was not published by itself, and keeps its name", build.id)))
+    }
+
+    fn carry_out(&self, verdict: Option<Verdict>, epoch: u64) -> Result<Outcome> {
+        let Some(verdict) = verdict else { return Ok(Outcome::Changed) };
         let mut state = self.state.lock();
         if !is_as_judged(&state, epoch) {
-            return Ok(Some(Duration::ZERO));
+            return Ok(Outcome::Changed);
         }
         match verdict {
             Verdict::Wait(_) if self.is_own_build(&mut state)? => self.stay_as_build(&mut state),
@@ -100,17 +115,17 @@ impl Session {
                 return self.commit_whole(completeness, epoch);
             }
         }
-        Ok(None)
+        Ok(Outcome::Done)
     }
 
     /// Makes the session a build unless it is changed meanwhile; then it is looked at again.
-    fn commit_whole(&self, completeness: Completeness, epoch: u64) -> Result<Option<Duration>> {
+    fn commit_whole(&self, completeness: Completeness, epoch: u64) -> Result<Outcome> {
         let left = self.state.lock().not_stored();
         let stored = self.store_files(left)?;
         // From here on changes wait for the lock, and find a build that they open again.
         let mut state = self.state.lock();
         if !is_as_judged(&state, epoch) {
-            return Ok(Some(Duration::ZERO));
+            return Ok(Outcome::Changed);
         }
         state.take_stored(stored);
         let draft = self.inferred(&state, completeness)?;
@@ -120,7 +135,7 @@ impl Session {
             state.finish.own = Some(build.number);
         }
         self.stay_as_build(&mut state);
-        Ok(None)
+        Ok(Outcome::Done)
     }
 
     /// Describes the build that the session would become by itself.

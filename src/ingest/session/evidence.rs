@@ -91,6 +91,7 @@ impl State {
                 sentences.push(format!("{why} while it wrote {}", path_of(self, number)));
             }
         }
+        sentences.extend(self.torn_containers());
         sentences.extend(self.finish.writers.complaint());
         sentences
     }

@@ -3,6 +3,7 @@
 //! Every mark is in the journal before what it says can be relied on: the one that a file is being written before its bytes
 //! change, the others when they are set. So a restart knows which files were in the middle of something.
 
+use super::containers::Containers;
 use super::finish::FinishRules;
 use super::op::{Mark, NodeNumber, Op};
 use super::pace::Pace;
@@ -28,6 +29,7 @@ pub(super) struct Finish {
     /// Files whose writer was killed, and which one.
     pub(super) torn: BTreeMap<NodeNumber, String>,
     pub(super) writers: Writers,
+    pub(super) containers: Containers,
     /// The build that the session has become by itself.
     pub(super) own: Option<BuildNumber>,
 }
@@ -42,6 +44,7 @@ impl Finish {
             reasons: Vec::new(),
             torn: BTreeMap::new(),
             writers: Writers::default(),
+            containers: Containers::default(),
             own: None,
         }
     }
@@ -159,6 +162,7 @@ impl State {
             self.change(Op::Torn { node, failed: false, why: None })?;
             self.finish.torn.remove(&node);
         }
+        self.finish.containers.changed(node);
         if self.nodes.get(node)?.mark != Mark::Open {
             self.change(Op::Change { node, mode: None, mtime: None, mark: Some(Mark::Open) })?;
         }

@@ -14,12 +14,14 @@
 //! way to a build, `junk` what is left out of it, `status` what is said of a session.
 //!
 //! A session that nobody commits becomes a build when it is whole: `marks` and `writers` remember what tells, `pace` when
-//! it is quiet, `evidence` gathers it, `finish` judges, and `auto_commit` does what the judgement says.
+//! it is quiet, `containers` looks into files that say how long they are, `evidence` gathers it, `finish` judges, and
+//! `auto_commit` does what the judgement says.
 
 mod auto_commit;
 mod background;
 mod base;
 mod commit;
+mod containers;
 mod data;
 mod evidence;
 mod file_bytes;
