@@ -11,7 +11,7 @@ mod pipeline;
 pub mod session;
 mod tree_builder;
 
-pub use commit::{Draft, publish};
+pub use commit::{Draft, Replaces, publish};
 pub use pipeline::{ByteSource, Ingested, ingest_bytes};
 
 use crate::error::Result;

@@ -14,8 +14,8 @@ use crate::content::Reader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ChunkId;
 use crate::ingest::session::{
-    At, CommitRequest, FileBytes, NewNode, NodeAttr, NodeKind, NodeNumber, ROOT, ReadContent, Replacing, Session,
-    SessionForm, Sessions,
+    At, Caller, CommitRequest, Ending, FileBytes, NewNode, NodeAttr, NodeKind, NodeNumber, ROOT, ReadContent,
+    Replacing, Session, SessionForm, Sessions,
 };
 use crate::manifest::{Content, Entry, XattrSet};
 use crate::name::{RefName, show};
@@ -165,7 +165,11 @@ impl Tree {
         if let Some(sessions) = &*opened {
             return Ok(sessions.clone());
         }
-        let sessions = Arc::new(Sessions::open(self.vault.store().clone(), self.vault.reader().clone())?);
+        let sessions = Arc::new(Sessions::open(
+            self.vault.store().clone(),
+            self.vault.reader().clone(),
+            self.vault.finish_rules(),
+        )?);
         *opened = Some(sessions.clone());
         Ok(sessions)
     }
@@ -192,6 +196,14 @@ impl Tree {
         }
         self.forget_session(session.serial(), 0);
         self.poll_changes()
+    }
+
+    /// Takes note of how a process ended that may have written to sessions.
+    pub fn process_ended(&self, process: u32, ending: Ending) {
+        // Who never looked at a session has not written to one.
+        if let Some(sessions) = self.session_table.sessions.lock().clone() {
+            sessions.process_ended(process, ending);
+        }
     }
 
     /// Gives a session up.
@@ -292,6 +304,9 @@ pub(super) fn parent(tree: &Tree, serial: u32, node: NodeNumber) -> Result<NodeI
 pub(super) fn open(tree: &Tree, serial: u32, node: NodeNumber, access: Access) -> Result<Opened> {
     let session = tree.session(serial)?;
     session.open(node, access.write)?;
+    if access.write {
+        session.written_by(node, access.caller);
+    }
     if access.truncate
         && let Err(error) = session.set_len(node, 0)
     {
@@ -305,6 +320,14 @@ pub(super) fn open(tree: &Tree, serial: u32, node: NodeNumber, access: Access) -
 pub(super) fn close(tree: &Tree, serial: u32, node: NodeNumber, handle: Handle) {
     if let Ok(session) = tree.session(serial) {
         session.close(node, handle == WRITER);
+    }
+}
+
+/// Ends a turn of writing by a process that is killed, which may not have written all it wanted.
+pub(super) fn cut_off(tree: &Tree, serial: u32, node: NodeNumber, handle: Handle, caller: Caller) -> Result<()> {
+    match handle == WRITER {
+        true => tree.session(serial)?.cut_off(node, caller),
+        false => Ok(()),
     }
 }
 
@@ -420,6 +443,9 @@ fn make_file_in(
     let handle = match access {
         Some(access) => {
             session.open(attr.node, access.write)?;
+            if access.write {
+                session.written_by(attr.node, access.caller);
+            }
             opened(access)
         }
         None => Opened { handle: Handle(0), caching: Caching::WhileOpen },

@@ -477,7 +477,7 @@ impl InProcess {
             Step::Map(path, offset, data) => self.with_node(path, |tree, node| tree.write(node, *offset, data))?,
             Step::RemoveOpen(path, data) => {
                 let (node, opened) = self.with_node(path, |tree, node| {
-                    Ok((node, tree.open(node, Access { read: true, write: true, truncate: false })?))
+                    Ok((node, tree.open(node, Access { read: true, ..Access::WRITE })?))
                 })?;
                 self.with_name(path, |tree, at| tree.remove(at, Kind::File))?;
                 self.tree().write(node, 7, data).map_err(|error| error.kind())?;

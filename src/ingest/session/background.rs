@@ -179,7 +179,7 @@ impl Session {
 
     fn next_to_store(&self) -> Option<(NodeNumber, FileBytes)> {
         let mut state = self.state.lock();
-        if !matches!(state.phase, SessionState::Open | SessionState::Interrupted) {
+        if !matches!(state.phase, SessionState::Open | SessionState::Interrupted | SessionState::Suspect) {
             return None;
         }
         while let Some(node) = state.queue.pop_front() {
@@ -206,7 +206,7 @@ impl Session {
             tracing::warn!(%error, "what a session stored is not durable yet");
         }
         let mut state = self.state.lock();
-        if !matches!(state.phase, SessionState::Open | SessionState::Interrupted) {
+        if !matches!(state.phase, SessionState::Open | SessionState::Interrupted | SessionState::Suspect) {
             return false;
         }
         let all: Vec<(NodeNumber, Ingested)> = state.stored.iter().map(|(&node, &stored)| (node, stored)).collect();

@@ -5,7 +5,7 @@
 
 use super::file_bytes::{FileBytes, SpoolFile};
 use super::nodes::{Body, Bytes};
-use super::op::{NodeNumber, Op};
+use super::op::{Mark, NodeNumber, Op};
 use super::patched::{Part, Place};
 use super::small_log::MAX_SMALL_LEN;
 use super::{Session, State};
@@ -31,6 +31,8 @@ pub(super) struct OpenFile {
     spool: Option<Arc<dyn DiskFile>>,
     /// The time of the last write is not in the journal yet.
     pub(super) time_unwritten: bool,
+    /// The tool that writes sets times.
+    pub(super) sets_times: bool,
 }
 
 impl OpenFile {
@@ -81,11 +83,15 @@ impl Session {
         }
         let (is_unused, is_written) = (open.readers + open.writers == 0, open.writers > 0);
         if writes && !is_written {
-            self.settle_time(state, node);
+            // The end of a file belongs to the copy as much as its bytes.
+            state.finish.changed(false);
+            state.stop_writing(node);
             state.queue.push_back(node);
             self.closed.notify_all();
         }
         if is_unused {
+            // Somebody may have cut it by its name while it was only read.
+            state.stop_writing(node);
             state.open.remove(&node);
             if state.nodes.is_orphan(node) {
                 self.let_go(state, Some(node));
@@ -123,7 +129,7 @@ impl Session {
     /// # Errors
     /// `NoSpace` or `Io`, which the session remembers until the file is emptied or removed; `ReadOnly` once committed.
     pub fn write(&self, node: NodeNumber, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.changing_bytes(node, |session, node| {
+        self.changing_bytes(node, offset == 0, |session, node| {
             let range = offset..offset.saturating_add(bytes.len() as u64);
             let mut state = session.changing()?;
             if session.write_small(&mut state, node, &range, bytes)? {
@@ -151,7 +157,7 @@ impl Session {
     /// # Errors
     /// As [`Session::write`]; `TooLarge` for more than the disk's files can have.
     pub fn set_len(&self, node: NodeNumber, len: u64) -> Result<()> {
-        self.changing_bytes(node, |session, node| {
+        self.changing_bytes(node, len == 0, |session, node| {
             let mut state = session.changing()?;
             let old = state.nodes.bytes(node)?.len();
             state.cuts += u64::from(len < old);
@@ -169,7 +175,7 @@ impl Session {
                 }
             }
             if len == 0 {
-                state.failures.remove(&node);
+                state.forget_failure(node)?;
             }
             session.note_time(&mut state, node)
         })
@@ -188,7 +194,7 @@ impl Session {
                 return Err(Error::new(ErrorKind::NoSpace, "there is not enough room on the vault's disk"));
             }
             Space::Reserve => {}
-            Space::Zero if offset < size => self.changing_bytes(node, |session, node| {
+            Space::Zero if offset < size => self.changing_bytes(node, false, |session, node| {
                 let range = offset..end.min(size);
                 let mut state = session.changing()?;
                 let file = session.spool_to_write(&mut state, node)?;
@@ -224,7 +230,8 @@ impl Session {
         }
         if from_offset == offset
             && let Some(content) = from.content()
-            && self.changing_bytes(node, |session, node| session.refer(node, content, offset, offset + len))?
+            && self
+                .changing_bytes(node, offset == 0, |session, node| session.refer(node, content, offset, offset + len))?
         {
             return Ok(len);
         }
@@ -519,7 +526,10 @@ impl Session {
                 open.time_unwritten = true;
                 state.nodes.get_mut(node)?.mtime = now;
             }
-            None => drop(state.change(Op::Change { node, mode: None, mtime: Some(now) })?),
+            None => {
+                let op = Op::Change { node, mode: None, mtime: Some(now), mark: Some(Mark::Closed) };
+                state.change(op).map(drop)?;
+            }
         }
         Ok(())
     }
@@ -528,18 +538,25 @@ impl Session {
         let Some(open) = state.open.get_mut(&node).filter(|open| open.time_unwritten) else { return };
         open.time_unwritten = false;
         let Ok(mtime) = state.nodes.get(node).map(|node| node.mtime) else { return };
-        if let Err(error) = state.change(Op::Change { node, mode: None, mtime: Some(mtime) }) {
+        if let Err(error) = state.change(Op::Change { node, mode: None, mtime: Some(mtime), mark: None }) {
             tracing::warn!(%error, "the time of a file was not written down");
         }
     }
 
-    /// Runs a change of a file's bytes and remembers how the disk failed.
-    fn changing_bytes<T>(&self, node: NodeNumber, change: impl FnOnce(&Session, NodeNumber) -> Result<T>) -> Result<T> {
-        let result = change(self, node);
+    /// Runs a change of a file's bytes, from its start on when `anew`, and remembers how the disk failed.
+    fn changing_bytes<T>(
+        &self,
+        node: NodeNumber,
+        anew: bool,
+        change: impl FnOnce(&Session, NodeNumber) -> Result<T>,
+    ) -> Result<T> {
+        let started = self.changing().and_then(|mut state| state.start_writing(node, anew));
+        let result = started.and_then(|()| change(self, node));
         if let Err(error) = &result
             && matches!(error.kind(), ErrorKind::NoSpace | ErrorKind::Io | ErrorKind::Corrupt)
+            && let Err(error) = self.state.lock().tear(node, true, error.to_string())
         {
-            self.state.lock().failures.insert(node, error.to_string());
+            tracing::warn!(%error, "a failed write was not written down");
         }
         result
     }

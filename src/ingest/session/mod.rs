@@ -10,30 +10,43 @@
 //!
 //! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op` and `journal` what is written
 //! down, `nodes` the tree in memory, `base` its unfolding, `data` the bytes of files, `patched` and `file_bytes` where they
-//! are, `small_log` those of small files, `registry` all sessions, `background` the storing of closed files, `commit` the way to a build, `junk` what is
-//! left out of it, `status` what is said of a session.
+//! are, `small_log` those of small files, `registry` all sessions, `background` the storing of closed files, `commit` the
+//! way to a build, `junk` what is left out of it, `status` what is said of a session.
+//!
+//! A session that nobody commits becomes a build when it is whole: `marks` and `writers` remember what tells, `pace` when
+//! it is quiet, `containers` looks into files that say how long they are, `evidence` gathers it, `finish` judges, and
+//! `auto_commit` does what the judgement says.
 
+mod auto_commit;
 mod background;
 mod base;
 mod commit;
+mod containers;
 mod data;
+mod evidence;
 mod file_bytes;
+mod finish;
 mod journal;
 mod junk;
+mod marks;
 mod nodes;
 mod op;
+mod pace;
 mod patched;
 mod registry;
 mod small_log;
 mod status;
+mod writers;
 
 pub use commit::CommitRequest;
 pub use data::Space;
 pub use file_bytes::FileBytes;
+pub use finish::{AutoCommit, FinishRules};
 pub use nodes::ROOT;
 pub use op::{NewNode, NodeNumber, SessionForm};
 pub use registry::Sessions;
 pub use status::{SessionState, Status};
+pub use writers::{Caller, Ending};
 
 use crate::catalogue::BuildInfo;
 use crate::disk::Disk;
@@ -46,6 +59,7 @@ use crate::store::Store;
 use background::Activity;
 use data::OpenFile;
 use journal::Journal;
+use marks::{Finish, Finisher};
 use nodes::{Body, Bytes, Node, Nodes};
 use op::Op;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -114,6 +128,7 @@ pub struct Session {
     store: Arc<Store>,
     content: Arc<dyn ReadContent>,
     activity: Arc<Activity>,
+    finisher: Arc<Finisher>,
     state: Mutex<State>,
     /// Somebody closed a file that was open to be written.
     closed: Condvar,
@@ -145,6 +160,7 @@ struct State {
     /// Extended attributes that were accepted and dropped, by their prefix.
     dropped_xattrs: BTreeMap<String, u64>,
     stored_bytes: u64,
+    finish: Finish,
     status_text: Option<(std::time::Instant, Arc<Vec<u8>>)>,
 }
 
@@ -285,7 +301,7 @@ impl Session {
     /// # Errors
     /// `NotFound`, `NotEmpty`, `IsDirectory`, `NotDirectory`.
     pub fn remove(&self, at: At<'_>, as_directory: bool) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::Other)?;
         self.unfold(&mut state, at.directory)?;
         state.nodes.check_remove(at.directory, at.name, as_directory)?;
         let op = Op::Remove { parent: at.directory, name: FileName::new(at.name)?, time: Timestamp::now() };
@@ -318,13 +334,16 @@ impl Session {
     ///
     /// # Errors
     /// `NotFound` if it is gone; `ReadOnly` once committed.
-    pub fn change(&self, node: NodeNumber, mode: Option<u16>, mtime: Option<Timestamp>) -> Result<()> {
-        let mut state = self.changing()?;
+    pub fn change(&self, node: NodeNumber, mode: Option<u16>, time: Option<SetTime>) -> Result<()> {
+        let mut state = self.changing_by(Change::of_attributes(node))?;
         state.nodes.get(node)?;
-        if mode.is_none() && mtime.is_none() {
-            return Ok(());
-        }
-        state.change(Op::Change { node, mode, mtime })?;
+        let (mtime, mark) = match time {
+            Some(SetTime::To(time)) => (Some(time), state.mark_when_timed(node)),
+            Some(SetTime::Now) => (Some(Timestamp::now()), None),
+            None if mode.is_none() => return Ok(()),
+            None => (None, None),
+        };
+        state.change(Op::Change { node, mode, mtime, mark })?;
         if let Some(open) = state.open.get_mut(&node).filter(|_| mtime.is_some()) {
             open.time_unwritten = false;
         }
@@ -344,7 +363,7 @@ impl Session {
     /// # Errors
     /// `TooLarge` beyond [`MAX_XATTR_LEN`]; `NotFound` if the node is gone.
     pub fn set_xattr(&self, node: NodeNumber, name: &[u8], value: &[u8]) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::of_attributes(node))?;
         state.nodes.get(node)?;
         if !name.starts_with(b"user.") {
             let prefix = crate::name::show(name.split(|&byte| byte == b'.').next().unwrap_or(name));
@@ -384,7 +403,7 @@ impl Session {
     /// # Errors
     /// `ReadOnly` once committed; those of the journal.
     pub fn set_info(&self, info: BuildInfo) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::Other)?;
         let json = serde_json::to_vec(&info).expect("strings and numbers become JSON");
         if json.len() > op::MAX_OP_LEN / 2 {
             return Err(Error::new(ErrorKind::TooLarge, "the metadata is longer than 512 KiB"));
@@ -394,26 +413,37 @@ impl Session {
         Ok(())
     }
 
-    /// Locks the state for a change, which makes an interrupted session an open one.
+    /// Locks the state for a change, which makes the session an open one unless it was committed by somebody.
     fn changing(&self) -> Result<MutexGuard<'_, State>> {
+        self.changing_by(Change::Growth)
+    }
+
+    fn changing_by(&self, change: Change) -> Result<MutexGuard<'_, State>> {
         self.activity.touched();
         let mut state = self.state.lock();
-        match state.phase {
-            SessionState::Open => Ok(state),
-            SessionState::Interrupted => {
-                state.phase = SessionState::Open;
-                Ok(state)
+        match (state.phase, state.finish.own) {
+            (SessionState::Open, _) => {}
+            (SessionState::Interrupted | SessionState::Suspect, _) => state.phase = SessionState::Open,
+            (SessionState::Committed, Some(build)) => state.reopen(build)?,
+            (SessionState::Committing, _) => {
+                return Err(Error::new(ErrorKind::Busy, "the session is being committed"));
             }
-            SessionState::Committing => Err(Error::new(ErrorKind::Busy, "the session is being committed")),
-            SessionState::Committed => Err(Error::new(ErrorKind::ReadOnly, "the session has become a build")),
-            SessionState::Aborted => Err(Error::not_found("the session is gone")),
+            (SessionState::Committed, None) => {
+                return Err(Error::new(ErrorKind::ReadOnly, "the session has become a build"));
+            }
+            (SessionState::Aborted, _) => return Err(Error::not_found("the session is gone")),
         }
+        if state.finish.changed(change == Change::Growth) {
+            self.finisher.ring();
+        }
+        Ok(state)
     }
 
     /// Forgets a node that lost its name, unless somebody has it open.
     fn let_go(&self, state: &mut State, orphan: Option<NodeNumber>) {
         let Some(node) = orphan else { return };
         state.failures.remove(&node);
+        state.finish.torn.remove(&node);
         state.unstore(node);
         if state.open.contains_key(&node) {
             return;
@@ -434,6 +464,31 @@ impl Session {
     fn spool_path(&self, node: NodeNumber) -> PathBuf {
         self.folder.join(registry::DATA).join(format!("{node:x}"))
     }
+}
+
+/// What sort of change somebody makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// Something comes in, or becomes another.
+    Growth,
+    /// Something goes away, or is said of the whole.
+    Other,
+}
+
+impl Change {
+    /// Returns what sort a change of a node's attributes is; the root gets some when it is made.
+    fn of_attributes(node: NodeNumber) -> Change {
+        if node == ROOT { Change::Other } else { Change::Growth }
+    }
+}
+
+/// A new time for a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetTime {
+    /// The time of the call.
+    Now,
+    /// One that the caller knows, such as that of the file it has copied.
+    To(Timestamp),
 }
 
 /// What a rename does with an entry that has the new name.
