@@ -17,6 +17,26 @@ pub(super) struct Config {
     format: u32,
     /// A random name that stays with the vault wherever it is moved.
     id: String,
+    #[serde(default)]
+    engines: Engines,
+}
+
+/// What becomes of the projects of engines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Engines {
+    caches: Caches,
+}
+
+/// What becomes of their caches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Caches {
+    /// They are in no build.
+    #[default]
+    Leave,
+    /// They are files like any others.
+    Keep,
 }
 
 impl Config {
@@ -24,7 +44,12 @@ impl Config {
         let mut id = [0; 16];
         getrandom::fill(&mut id)
             .map_err(|error| Error::invalid(format!("the system gives no random numbers: {error}")))?;
-        Ok(Config { format: FORMAT, id: format!("{:032x}", u128::from_be_bytes(id)) })
+        Ok(Config { format: FORMAT, id: format!("{:032x}", u128::from_be_bytes(id)), engines: Engines::default() })
+    }
+
+    /// Tells whether the caches of engine projects are kept.
+    pub(super) fn keeps_caches(&self) -> bool {
+        self.engines.caches == Caches::Keep
     }
 
     pub(super) fn write(&self, disk: &dyn Disk) -> Result<()> {
@@ -41,8 +66,10 @@ impl Config {
             .map_err(|error| error.to_string())
             .and_then(|text| toml::from_str(text).map_err(|error| error.message().to_owned()))
             .map_err(|why| {
-                Error::invalid(format!("{} cannot be read: {why}", path.display()))
-                    .with_hint("it must say `format = 1` and an `id` of 32 hexadecimal digits")
+                Error::invalid(format!("{} cannot be read: {why}", path.display())).with_hint(
+                    "it must say `format = 1` and an `id` of 32 hexadecimal digits, and may say `caches = \"keep\"` \
+                         or `\"leave\"` under `[engines]`",
+                )
             })?;
         if config.format != FORMAT {
             let message = format!("{} says format {}; this program knows {FORMAT}", path.display(), config.format);

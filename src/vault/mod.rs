@@ -61,6 +61,7 @@ pub struct Vault {
     reader: Arc<Reader>,
     /// Held shared for as long as the vault is open.
     _lock: Arc<dyn DiskFile>,
+    config: Config,
     /// The locked records of this process's mounts.
     mounts: Mutex<Vec<(PathBuf, Arc<dyn DiskFile>)>>,
 }
@@ -109,6 +110,7 @@ impl Vault {
     pub fn open_on(disk: Arc<dyn Disk>) -> Result<Vault> {
         let dir = disk.absolute(Path::new(""));
         let lock = lock(&*disk, &dir, false)?;
+        let config = Config::read(&*disk)?;
         let catalogue = Arc::new(Catalogue::open(&disk.absolute(Path::new(CATALOGUE)))?);
         create_folders(&*disk)?;
         let left_over = Store::clear_left_over(&*disk)?;
@@ -117,7 +119,7 @@ impl Vault {
         }
         let store = Arc::new(Store::new(disk.clone(), catalogue));
         let reader = Arc::new(Reader::new(store.clone()));
-        Ok(Vault { dir, disk, store, reader, _lock: lock, mounts: Mutex::default() })
+        Ok(Vault { dir, disk, store, reader, _lock: lock, config, mounts: Mutex::default() })
     }
 
     /// Tells whether `dir` holds a vault.

@@ -6,6 +6,7 @@ mod compare;
 mod copy_in;
 mod crash;
 mod damage;
+mod engines;
 mod hostile;
 #[cfg(unix)]
 mod kill;
