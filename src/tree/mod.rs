@@ -25,7 +25,7 @@ mod workspaces;
 pub use change::NameAt;
 pub use types::{
     Access, Allocation, Attr, AttrChange, Caching, DirEntry, DirSink, Event, EventSink, Handle, Kind, Lifetime,
-    Looking, NodeId, Opened, RenameMode, TimeChange,
+    Looking, NodeId, Opened, RenameMode, TimeChange, XattrMode,
 };
 
 use crate::disk::Space;

@@ -24,3 +24,5 @@ mod snapshot;
 mod stage;
 mod support;
 mod tidy;
+#[cfg(target_os = "linux")]
+mod tools;

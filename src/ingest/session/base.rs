@@ -57,7 +57,9 @@ impl Session {
         let Some(&directory) = state.nodes.directory(node)?.folded() else { return Ok(()) };
         let children = children_of(&*self.content, &directory)?;
         let first = state.nodes.next_number()?;
-        state.journal.append(&Op::Unfold { node, first })?;
+        if !state.nodes.is_orphan(node) {
+            state.journal.append(&Op::Unfold { node, first })?;
+        }
         state.nodes.unfold(node, first, children)
     }
 }

@@ -267,6 +267,9 @@ impl Session {
         let name = FileName::new(at.name)?;
         self.unfold(&mut state, at.directory)?;
         state.nodes.check_free(at.directory, at.name)?;
+        if state.nodes.is_orphan(from) {
+            return Err(Error::not_found("the file has no name any more"));
+        }
         if let Body::Directory(_) = state.nodes.get(from)?.body {
             return Err(Error::new(ErrorKind::NotPermitted, "a directory cannot be linked"));
         }
@@ -447,7 +450,10 @@ pub enum Replacing {
 impl State {
     /// Writes an op to the journal and makes it happen; the caller has checked that it can.
     fn change(&mut self, op: Op) -> Result<Option<NodeNumber>> {
-        self.journal.append(&op)?;
+        // A node without a name ends with the process, and is nothing to a restart.
+        if !op.node().is_some_and(|node| self.nodes.is_orphan(node)) {
+            self.journal.append(&op)?;
+        }
         self.nodes.apply(op)
     }
 

@@ -122,6 +122,29 @@ impl Op {
         if bytes.0.is_empty() { Ok(op) } else { Err(corrupt()) }
     }
 
+    /// Returns the node whose own state the op changes, whatever its name.
+    pub(super) fn node(&self) -> Option<NodeNumber> {
+        match self {
+            Op::Change { node, .. }
+            | Op::Xattr { node, .. }
+            | Op::Stored { node, .. }
+            | Op::Spooled { node }
+            | Op::Small { node, .. }
+            | Op::Patched { node, .. }
+            | Op::Own { node, .. }
+            | Op::Cut { node, .. } => Some(*node),
+            Op::Named { .. }
+            | Op::Info { .. }
+            | Op::Create { .. }
+            | Op::Link { .. }
+            | Op::Remove { .. }
+            | Op::Rename { .. }
+            | Op::Committing { .. }
+            | Op::Folded { .. }
+            | Op::Unfold { .. } => None,
+        }
+    }
+
     fn put(&self, out: &mut Writer) {
         match self {
             Op::Named { name, form, created } => out.tag(1).bytes(name.as_bytes()).byte(*form as u8).time(*created),
