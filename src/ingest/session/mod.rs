@@ -10,7 +10,7 @@
 //!
 //! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op` and `journal` what is written
 //! down, `nodes` the tree in memory, `base` its unfolding, `data` the bytes of files, `patched` and `file_bytes` where they
-//! are, `small_log` those of small files, `head` those of large ones, `registry` all sessions, `background` the storing of closed files, `commit` the
+//! are, `small_log` those of small files, `head` those of large ones, `registry` all sessions, `background` the storing of closed files, `transfer` what goes to another session, `commit` the
 //! way to a build, `junk` what is left out of it, `status` what is said of a session.
 //!
 //! A session that nobody commits becomes a build when it is whole: `marks` and `writers` remember what tells, `pace` when
@@ -37,6 +37,7 @@ mod patched;
 mod registry;
 mod small_log;
 mod status;
+mod transfer;
 mod writers;
 
 pub use commit::CommitRequest;
