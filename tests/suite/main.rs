@@ -7,6 +7,8 @@ mod copy_in;
 mod crash;
 mod damage;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod inferred;
 #[cfg(unix)]
 mod kill;
 #[cfg(target_os = "linux")]
