@@ -125,6 +125,17 @@ impl Session {
         state.finish.writers.opened(caller);
     }
 
+    /// Takes note that somebody has closed a file that was open to write; a copy of the handle may still be open.
+    ///
+    /// # Errors
+    /// `NotFound` if it is gone.
+    pub fn flush(&self, node: NodeNumber) -> Result<()> {
+        let mut state = self.state.lock();
+        state.nodes.get(node)?;
+        state.stop_writing(node);
+        Ok(())
+    }
+
     /// Takes note that `caller` was killed while it had a file open to write; a file that it had finished is whole.
     ///
     /// # Errors
@@ -132,8 +143,8 @@ impl Session {
     pub fn cut_off(&self, node: NodeNumber, caller: Caller) -> Result<()> {
         let mut state = self.state.lock();
         match state.nodes.get(node)?.mark {
-            Mark::Open => state.tear(node, false, format!("{caller} was killed")),
-            _ => {}
+            Mark::Open | Mark::Closed | Mark::Due => state.tear(node, false, format!("{caller} was killed")),
+            Mark::Neutral | Mark::Finished => {}
         }
         Ok(())
     }
@@ -173,7 +184,7 @@ impl State {
         Ok(())
     }
 
-    /// Takes note that nobody writes to a file any more, and writes its time down.
+    /// Takes note that a file was closed by who wrote it, and writes its time down.
     pub(super) fn stop_writing(&mut self, node: NodeNumber) {
         if self.finish.untold_failures.remove(&node)
             && let Some(why) = self.failures.get(&node).cloned()
