@@ -12,7 +12,7 @@ pub mod session;
 mod tree_builder;
 
 pub use commit::{Draft, Replaces, publish};
-pub use pipeline::{ByteSource, Ingested, ingest_bytes};
+pub use pipeline::{ByteSource, GrowingFile, Ingested, ingest_bytes};
 
 use crate::error::Result;
 use crate::id::ChunkId;

@@ -165,6 +165,9 @@ impl Filesystem for Fuse {
         let directory = node(parent);
         match self.call("lookup", directory, |tree| tree.lookup(directory, name.as_bytes())).transpose() {
             Some(found) => self.reply_entry(directory, found, reply),
+            // The kernel looks a name up before it makes it, so this is the one place that refuses long ones. A build
+            // from a system with other limits may have some, and they can be reached.
+            None if name.len() > crate::tree::MAX_NAME_LEN as usize => reply.error(Errno::ENAMETOOLONG),
             None => self.reply_missing(directory, reply),
         }
     }
@@ -327,12 +330,20 @@ impl Filesystem for Fuse {
         _handle: FileHandle,
         offset: u64,
         data: &[u8],
-        _write_flags: WriteFlags,
+        write_flags: WriteFlags,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        match self.call("write", node(ino), |tree| tree.write(node(ino), offset, data)) {
+        let written = self.call("write", node(ino), |tree| {
+            tree.write(node(ino), offset, data)?;
+            // FUSE_HANDLE_KILLPRIV_V2 leaves this to us.
+            match write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID) {
+                true => tree.drop_privileges(node(ino)),
+                false => Ok(()),
+            }
+        });
+        match written {
             Ok(()) => reply.written(data.len() as u32),
             Err(error) => reply.error(error),
         }
@@ -446,12 +457,13 @@ impl Filesystem for Fuse {
         ino: INodeNo,
         name: &OsStr,
         value: &[u8],
-        _flags: i32,
+        flags: i32,
         _position: u32,
         reply: ReplyEmpty,
     ) {
+        let Some(mode) = translate::xattr_mode(flags) else { return reply.error(Errno::EINVAL) };
         let set = self.call("setxattr", node(ino), |tree| {
-            tree.set_xattr(node(ino), name.as_bytes(), value)?;
+            tree.set_xattr(node(ino), name.as_bytes(), value, mode)?;
             match translate::mode_of_access_list(value).filter(|_| name.as_bytes() == translate::ACCESS_LIST) {
                 Some(mode) => tree.set_permissions(node(ino), mode),
                 None => Ok(()),

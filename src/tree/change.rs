@@ -2,7 +2,7 @@
 
 use super::number::{HiddenItem, Place};
 use super::types::{
-    Access, Allocation, Attr, AttrChange, Closing, Handle, Kind, NodeId, Opened, RenameMode, TimeChange,
+    Access, Allocation, Attr, AttrChange, Closing, Handle, Kind, NodeId, Opened, RenameMode, TimeChange, XattrMode,
 };
 use super::{Tree, control, not_a_directory, nowhere, root, snapshot};
 use crate::error::{Error, ErrorKind, Result};
@@ -58,6 +58,20 @@ impl Tree {
     pub fn set_permissions(&self, node: NodeId, mode: u16) -> Result<()> {
         let mode = (self.attr(node)?.mode & !0o777) | (mode & 0o777);
         self.set_attr(node, &AttrChange { mode: Some(mode), ..AttrChange::default() }).map(drop)
+    }
+
+    /// Takes the bits away by which a program runs as its owner, or with its group: somebody else has written to it.
+    ///
+    /// # Errors
+    /// As [`Tree::set_attr`].
+    pub fn drop_privileges(&self, node: NodeId) -> Result<()> {
+        let mode = self.attr(node)?.mode;
+        // Without the group's right to run, the group's bit has another meaning.
+        let set_group = if mode & 0o010 != 0 { 0o2000 } else { 0 };
+        match mode & !(0o4000 | set_group) {
+            kept if kept == mode => Ok(()),
+            kept => self.set_attr(node, &AttrChange { mode: Some(kept), ..AttrChange::default() }).map(drop),
+        }
     }
 
     /// Makes a directory; the node is counted as looked up.
@@ -210,13 +224,22 @@ impl Tree {
     /// Sets an extended attribute.
     ///
     /// # Errors
-    /// `ReadOnly`; `TooLarge` beyond 64 KiB.
-    pub fn set_xattr(&self, node: NodeId, name: &[u8], value: &[u8]) -> Result<()> {
+    /// `ReadOnly`; `TooLarge` beyond 64 KiB; `Exists` or `NoAttribute` when `mode` forbids it.
+    pub fn set_xattr(&self, node: NodeId, name: &[u8], value: &[u8], mode: XattrMode) -> Result<()> {
         let Place::Session { serial, node } = Place::of(node) else { return self.refuse_xattr(node) };
         let session = self.session(serial)?;
-        match node == ROOT && control::set_meta_xattr(&session, name, Some(value))? {
-            true => Ok(()),
-            false => session.set_xattr(node, name, value),
+        if node == ROOT && control::set_meta_xattr(&session, name, Some(value))? {
+            return Ok(());
+        }
+        let is_there = || Ok(session.xattrs(node)?.0.contains_key(name));
+        match mode {
+            XattrMode::Create if is_there()? => {
+                Err(Error::new(ErrorKind::Exists, "the node has the attribute already"))
+            }
+            XattrMode::Replace if !is_there()? => {
+                Err(Error::new(ErrorKind::NoAttribute, "the node has no such attribute"))
+            }
+            _ => session.set_xattr(node, name, value),
         }
     }
 

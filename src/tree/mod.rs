@@ -26,7 +26,7 @@ pub use crate::ingest::session::{Caller, Ending};
 pub use change::NameAt;
 pub use types::{
     Access, Allocation, Attr, AttrChange, Caching, Closing, DirEntry, DirSink, Event, EventSink, Handle, Kind,
-    Lifetime, Looking, NodeId, Opened, RenameMode, TimeChange,
+    Lifetime, Looking, NodeId, Opened, RenameMode, TimeChange, XattrMode,
 };
 
 use crate::disk::Space;

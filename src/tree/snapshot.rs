@@ -169,7 +169,7 @@ impl Tree {
         let sessions = Arc::new(Sessions::open(
             self.vault.store().clone(),
             self.vault.reader().clone(),
-            self.vault.finish_rules(),
+            self.vault.session_rules(),
         )?);
         *opened = Some(sessions.clone());
         Ok(sessions)

@@ -112,6 +112,17 @@ pub enum RenameMode {
     Exchange,
 }
 
+/// When an extended attribute is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum XattrMode {
+    /// Whether the node has it or not.
+    Any,
+    /// It must be new; else `Exists`.
+    Create,
+    /// It must be there; else `NoAttribute`.
+    Replace,
+}
+
 /// What an open file is used for, and by whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Access {

@@ -2,7 +2,7 @@
 
 use crate::disk::Disk;
 use crate::error::{Error, Result};
-use crate::ingest::session::{AutoCommit, FinishRules};
+use crate::ingest::session::{AutoCommit, FinishRules, SessionRules};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Duration;
@@ -33,12 +33,14 @@ pub(super) struct Config {
 struct SessionConfig {
     auto_commit: AutoCommit,
     quiet_seconds: f64,
+    /// See [`SessionRules::spool_limit`], in MiB.
+    spool_mib: u64,
 }
 
 impl Default for SessionConfig {
     fn default() -> SessionConfig {
-        let FinishRules { auto_commit, quiet } = FinishRules::default();
-        SessionConfig { auto_commit, quiet_seconds: quiet.as_secs_f64() }
+        let SessionRules { finish: FinishRules { auto_commit, quiet }, spool_limit } = SessionRules::default();
+        SessionConfig { auto_commit, quiet_seconds: quiet.as_secs_f64(), spool_mib: spool_limit >> 20 }
     }
 }
 
@@ -51,10 +53,11 @@ impl Config {
         Ok(Config { format: FORMAT, id: format!("{:032x}", u128::from_be_bytes(id)), sessions })
     }
 
-    /// Returns how sessions become builds by themselves.
-    pub(super) fn finish_rules(&self) -> FinishRules {
-        let SessionConfig { auto_commit, quiet_seconds } = self.sessions;
-        FinishRules { auto_commit, quiet: Duration::from_secs_f64(quiet_seconds) }
+    /// Returns by what rules sessions go.
+    pub(super) fn session_rules(&self) -> SessionRules {
+        let SessionConfig { auto_commit, quiet_seconds, spool_mib } = self.sessions;
+        let finish = FinishRules { auto_commit, quiet: Duration::from_secs_f64(quiet_seconds) };
+        SessionRules { finish, spool_limit: spool_mib.saturating_mul(1 << 20) }
     }
 
     pub(super) fn write(&self, disk: &dyn Disk) -> Result<()> {

@@ -25,3 +25,5 @@ mod snapshot;
 mod stage;
 mod support;
 mod tidy;
+#[cfg(target_os = "linux")]
+mod tools;

@@ -7,7 +7,9 @@ use crate::stage::{Fixture, Stage};
 use gamevault::ErrorKind;
 use gamevault::manifest::Timestamp;
 use gamevault::mount::MountOptions;
-use gamevault::tree::{Access, Allocation, AttrChange, Kind, Looking, NameAt, NodeId, RenameMode, TimeChange, Tree};
+use gamevault::tree::{
+    Access, Allocation, AttrChange, Kind, Looking, NameAt, NodeId, RenameMode, TimeChange, Tree, XattrMode,
+};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::BTreeMap;
@@ -440,9 +442,16 @@ impl InProcess {
                 self.with_node(path, |tree, node| tree.set_attr(node, &change).map(drop))?;
             }
             Step::Xattr(path, value) => self.with_node(path, |tree, node| {
-                tree.set_xattr(node, b"user.test", value)?;
+                let set = |mode| tree.set_xattr(node, b"user.test", value, mode);
+                let refused = |mode| set(mode).unwrap_err().kind();
+                set(XattrMode::Any)?;
+                assert_eq!(refused(XattrMode::Create), ErrorKind::Exists);
+                set(XattrMode::Replace)?;
                 assert_eq!(tree.xattr(node, b"user.test")?, **value);
                 assert_eq!(tree.xattr_names(node)?, [b"user.test"]);
+                tree.remove_xattr(node, b"user.test")?;
+                assert_eq!(refused(XattrMode::Replace), ErrorKind::NoAttribute);
+                set(XattrMode::Create)?;
                 tree.remove_xattr(node, b"user.test")
             })?,
             Step::Copy(from, to, copied) => {

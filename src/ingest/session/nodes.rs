@@ -390,8 +390,10 @@ impl Nodes {
                 *self.bytes_mut(node)? = Bytes::Small { start, len };
                 self.get_mut(node)?.mtime = time;
             }
-            Op::Patched { node, content, len, time } => {
-                *self.bytes_mut(node)? = Bytes::Patched(Box::new(Patched::new(content, len)));
+            Op::Patched { node, content, len, own_end, time } => {
+                let mut patched = Patched::new(content, len);
+                patched.own(len..own_end);
+                *self.bytes_mut(node)? = Bytes::Patched(Box::new(patched));
                 self.get_mut(node)?.mtime = time;
             }
             Op::Own { node, start, end } => {
