@@ -211,9 +211,7 @@ impl Tree {
     pub fn flush(&self, node: NodeId, handle: Handle, closing: Closing) -> Result<()> {
         match (Place::of(node), closing) {
             (Place::SessionHidden(serial, item), _) => control::flush(self, serial, item),
-            (Place::Session { serial, node }, Closing::Killed(caller)) => {
-                snapshot::cut_off(self, serial, node, handle, caller)
-            }
+            (Place::Session { serial, node }, closing) => snapshot::flush(self, serial, node, handle, closing),
             _ => Ok(()),
         }
     }

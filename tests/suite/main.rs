@@ -8,6 +8,8 @@ mod crash;
 mod damage;
 mod engines;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod inferred;
 #[cfg(unix)]
 mod kill;
 #[cfg(target_os = "linux")]

@@ -566,9 +566,8 @@ impl Session {
         let result = started.and_then(|()| change(self, node));
         if let Err(error) = &result
             && matches!(error.kind(), ErrorKind::NoSpace | ErrorKind::Io | ErrorKind::Corrupt)
-            && let Err(error) = self.state.lock().tear(node, true, error.to_string())
         {
-            tracing::warn!(%error, "a failed write was not written down");
+            self.state.lock().tear(node, true, error.to_string());
         }
         result
     }

@@ -4,7 +4,7 @@
 //! one which was checked cannot fail. Numbers are given in order and never again, which makes them fit to go on a listing
 //! after entries were removed.
 
-use super::junk::finished_name;
+use super::junk::is_finishing;
 use super::op::{Mark, NewNode, NodeNumber, Op};
 use super::patched::Patched;
 use crate::error::{Error, ErrorKind, Result};
@@ -449,7 +449,7 @@ impl Nodes {
         self.attach(to, to_name.into(), moving, time)?;
         let moved = self.get_mut(moving)?;
         // A tool that writes under another name and then gives the file its own has finished it.
-        if matches!(moved.mark, Mark::Closed | Mark::Due) && finished_name(from_name) == Some(to_name) {
+        if matches!(moved.mark, Mark::Closed | Mark::Due) && is_finishing(from_name, to_name) {
             moved.mark = Mark::Finished;
         }
         match there {
