@@ -22,6 +22,10 @@ pub struct BuildView {
     pub stored_bytes: u64,
     pub completeness: Completeness,
     pub changed_while_read: Vec<String>,
+    /// Number of the build whose id it took.
+    pub supersedes: Option<u64>,
+    /// Number of the build that took its id.
+    pub superseded_by: Option<u64>,
     /// Its name, when the build is one single file.
     pub single_file: Option<String>,
     /// The milestones that mark it.
@@ -68,6 +72,8 @@ impl BuildView {
             stored_bytes: build.stored_bytes,
             completeness: build.completeness,
             changed_while_read: build.changed_while_read.clone(),
+            supersedes: build.supersedes.as_ref().map(|old| old.build.0),
+            superseded_by: build.superseded_by.map(|new| new.0),
             single_file: build.single_file.clone(),
             milestones: marking.map(|milestone| milestone.name.to_string()).collect(),
             label: info.label,
@@ -97,6 +103,8 @@ impl BuildView {
         for path in &self.changed_while_read {
             fields.add("changed while read", path);
         }
+        fields.add_some("supersedes", self.supersedes);
+        fields.add_some("superseded by", self.superseded_by);
         fields.add_some("single file", self.single_file.as_ref());
         fields.add_some("milestones", joined(&self.milestones));
         fields.add_some("label", self.label.as_ref());
@@ -159,6 +167,8 @@ fn completeness(completeness: Completeness) -> &'static str {
     match completeness {
         Completeness::Verified => "verified (read by gamevault itself)",
         Completeness::Declared => "declared (copied in and committed)",
+        Completeness::InferredStrong => "inferred-strong (copied in, and finished file by file)",
+        Completeness::InferredWeak => "inferred-weak (copied in, and nothing speaks against it)",
         Completeness::Incomplete => "incomplete (files changed while they were read)",
     }
 }

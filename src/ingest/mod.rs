@@ -1,6 +1,6 @@
 //! Bytes in: files and trees become chunks and manifests, and builds are published.
 //!
-//! [`ingest_file`] cuts and stores the bytes of one file. [`directory`] walks a folder of the host, [`session`] takes a
+//! [`ingest_bytes`] cuts and stores the bytes of one file. [`directory`] walks a folder of the host, [`session`] takes a
 //! tree that is copied in. [`publish`] makes a finished tree a build. Everything goes through
 //! [`crate::store::Store::put`].
 
@@ -11,8 +11,8 @@ mod pipeline;
 pub mod session;
 mod tree_builder;
 
-pub use commit::{Draft, publish};
-pub use pipeline::{ByteSource, Ingested, ingest_bytes, ingest_file};
+pub use commit::{Draft, Replaces, publish};
+pub use pipeline::{ByteSource, Ingested, ingest_bytes};
 
 use crate::error::Result;
 use crate::id::ChunkId;

@@ -5,6 +5,7 @@
 
 use crate::disk::{DiskFile, host};
 use crate::error::{Error, Result};
+use crate::lens::ReadAt;
 use crate::manifest::{Content, ListBuilder, ListItem};
 use crate::progress::Progress;
 use crate::store::{Class, Put, Store, Ticket};
@@ -43,6 +44,12 @@ impl ByteSource for dyn DiskFile + '_ {
 
     fn next_data(&self, offset: u64) -> Result<Option<(u64, u64)>> {
         DiskFile::next_data(self, offset)
+    }
+}
+
+impl ReadAt for dyn DiskFile + '_ {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        DiskFile::read_at(self, buf, offset)
     }
 }
 
@@ -94,14 +101,6 @@ pub struct Ingested {
     pub ticket: Ticket,
     /// Bytes that its new chunks took.
     pub stored_bytes: u64,
-}
-
-/// Stores the bytes of a spool file of `len` bytes; holes stay holes.
-///
-/// # Errors
-/// Those of the file and of the store.
-pub fn ingest_file(store: &Store, file: &dyn DiskFile, len: u64) -> Result<Ingested> {
-    ingest_bytes(store, file, len, true, &Progress::new())
 }
 
 /// Stores up to `len` bytes of `source`, fewer if it ends before; looks for holes if it `is_sparse`.

@@ -4,9 +4,10 @@
 //! the tree becomes an I/O error.
 
 use super::errno::errno;
+use super::processes::Processes;
 use super::translate::{self, Owner, node, permissions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::tree::{Access, Attr, AttrChange, Caching, Handle, Kind, Looking, NameAt, NodeId, Opened, Tree};
+use crate::tree::{Access, Attr, AttrChange, Caching, Closing, Handle, Kind, Looking, NameAt, NodeId, Opened, Tree};
 use fuser::{
     AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo,
     InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags,
@@ -25,6 +26,8 @@ const BLOCK_LEN: u64 = 4096;
 /// `.` and `..` take the first two offsets of a listing; the tree's cookies follow.
 const DOT_ENTRIES: u64 = 2;
 const GENERATION: Generation = Generation(0);
+/// The most bytes of one `copy_file_range`: the reply has 32 bits, and the kernel itself stops a page below 2 GiB.
+const MAX_COPY_LEN: u64 = 0x7fff_f000;
 
 /// What is asked of the kernel, as far as it can.
 const WANTED: [InitFlags; 8] = [
@@ -56,6 +59,8 @@ pub(super) struct Fuse {
     pub(super) owner: Owner,
     /// Whether extended attributes are shown.
     pub(super) xattr: bool,
+    /// Who writes.
+    pub(super) processes: Arc<Processes>,
 }
 
 impl Fuse {
@@ -100,6 +105,15 @@ impl Fuse {
         reply.entry(&ttl, &self.owner.bare_attr(NodeId(0)), GENERATION);
     }
 
+    /// Returns what the caller opens a file for; who it is only matters when it writes.
+    fn access(&self, request: &Request, flags: OpenFlags) -> Access {
+        let access = translate::access(flags);
+        match access.write {
+            true => Access { caller: self.processes.caller(request.pid()), ..access },
+            false => access,
+        }
+    }
+
     fn parent_of(&self, directory: NodeId) -> NodeId {
         self.tree.parent(directory).unwrap_or(NodeId::ROOT)
     }
@@ -108,10 +122,10 @@ impl Fuse {
 fn open_flags(opened: Opened, access: Access) -> FopenFlags {
     match opened.caching {
         Caching::Keep => FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH,
-        // What is only written need not pass through the page cache: a copy in takes half the time.
-        Caching::WhileOpen if !access.read => {
-            FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_PARALLEL_DIRECT_WRITES | FopenFlags::FOPEN_NOFLUSH
-        }
+        // What is only written need not pass through the page cache: a copy in takes half the time. The flush tells how the
+        // writer came to its end.
+        Caching::WhileOpen if !access.read => FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_PARALLEL_DIRECT_WRITES,
+        Caching::WhileOpen if access.write => FopenFlags::empty(),
         Caching::WhileOpen => FopenFlags::FOPEN_NOFLUSH,
         Caching::Never => FopenFlags::FOPEN_DIRECT_IO,
     }
@@ -256,8 +270,8 @@ impl Filesystem for Fuse {
         self.reply_entry(node(new_parent), linked, reply);
     }
 
-    fn open(&self, _request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        let access = translate::access(flags);
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let access = self.access(request, flags);
         match self.call("open", node(ino), |tree| tree.open(node(ino), access)) {
             Ok(opened) => reply.opened(FileHandle(opened.handle.0), open_flags(opened, access)),
             Err(error) => reply.error(error),
@@ -266,7 +280,7 @@ impl Filesystem for Fuse {
 
     fn create(
         &self,
-        _request: &Request,
+        request: &Request,
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
@@ -274,7 +288,7 @@ impl Filesystem for Fuse {
         flags: i32,
         reply: ReplyCreate,
     ) {
-        let access = translate::access(OpenFlags(flags));
+        let access = self.access(request, OpenFlags(flags));
         let (directory, mode) = (node(parent), permissions(mode));
         match self.call("create", directory, |tree| tree.make_file(at(parent, name), mode, Some(access))) {
             Ok((attr, opened)) => {
@@ -335,8 +349,10 @@ impl Filesystem for Fuse {
         }
     }
 
-    fn flush(&self, _request: &Request, ino: INodeNo, handle: FileHandle, _owner: LockOwner, reply: ReplyEmpty) {
-        reply_empty(self.call("flush", node(ino), |tree| tree.flush(node(ino), Handle(handle.0))), reply);
+    fn flush(&self, request: &Request, ino: INodeNo, handle: FileHandle, _owner: LockOwner, reply: ReplyEmpty) {
+        // The process waits for the answer even when it is being killed, so it can be looked at.
+        let closing = self.processes.killed(request.pid()).map_or(Closing::Proper, Closing::Killed);
+        reply_empty(self.call("flush", node(ino), |tree| tree.flush(node(ino), Handle(handle.0), closing)), reply);
     }
 
     fn release(
@@ -523,18 +539,22 @@ impl Filesystem for Fuse {
     fn copy_file_range(
         &self,
         _request: &Request,
-        _ino_in: INodeNo,
+        ino_in: INodeNo,
         _handle_in: FileHandle,
-        _offset_in: u64,
-        _ino_out: INodeNo,
+        offset_in: u64,
+        ino_out: INodeNo,
         _handle_out: FileHandle,
-        _offset_out: u64,
-        _len: u64,
+        offset_out: u64,
+        len: u64,
         _flags: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        // The kernel copies by reading and writing, and does not ask again.
-        reply.error(Errno::ENOSYS);
+        let (from, to, len) = (node(ino_in), node(ino_out), len.min(MAX_COPY_LEN));
+        let copied = self.call("copy_file_range", to, |tree| tree.copy_range(from, offset_in, to, offset_out, len));
+        match copied {
+            Ok(copied) => reply.written(copied as u32),
+            Err(error) => reply.error(error),
+        }
     }
 
     fn ioctl(

@@ -1,7 +1,7 @@
 //! Between the tree's types and fuser's.
 
 use crate::manifest::Timestamp;
-use crate::tree::{Access, Allocation, Attr, Kind, Lifetime, NodeId, RenameMode, TimeChange, XattrMode};
+use crate::tree::{Access, Allocation, Attr, Caller, Kind, Lifetime, NodeId, RenameMode, TimeChange, XattrMode};
 use fuser::{FileAttr, FileType, INodeNo, OpenAccMode, OpenFlags, RenameFlags, TimeOrNow};
 use std::time::SystemTime;
 
@@ -75,13 +75,14 @@ pub(super) fn permissions(mode: u32) -> u16 {
     (mode & 0o7777) as u16
 }
 
-/// Returns what a file is opened for.
+/// Returns what a file is opened for, by somebody.
 pub(super) fn access(flags: OpenFlags) -> Access {
     let mode = flags.acc_mode();
     Access {
         read: mode != OpenAccMode::O_WRONLY,
         write: mode != OpenAccMode::O_RDONLY,
         truncate: flags.0 & libc::O_TRUNC != 0,
+        caller: Caller::UNKNOWN,
     }
 }
 

@@ -1,8 +1,10 @@
 //! Telling the kernel what it did not ask for: changes by other processes, and names that moved as a side effect.
 //!
-//! One thread does both: it passes the tree's events on, and a few times a second it lets the tree look for changes. The
+//! One thread does both: it passes the tree's events on, and a few times a second it lets the tree look for changes, and
+//! tells it which of the processes that wrote have ended. The
 //! kernel holds locks of a directory while a handler runs in it, so an event is never passed on by the handler's thread.
 
+use super::processes::Processes;
 use crate::tree::{Event, Tree};
 use crossbeam_channel::{Receiver, Sender, select};
 use fuser::{INodeNo, Notifier};
@@ -23,7 +25,12 @@ pub(super) struct Watcher {
 
 impl Watcher {
     /// Starts the thread.
-    pub(super) fn start(tree: Arc<Tree>, notifier: Notifier, events: Receiver<Event>) -> std::io::Result<Watcher> {
+    pub(super) fn start(
+        tree: Arc<Tree>,
+        processes: Arc<Processes>,
+        notifier: Notifier,
+        events: Receiver<Event>,
+    ) -> std::io::Result<Watcher> {
         let (stop, stopped) = crossbeam_channel::bounded(0);
         let thread = std::thread::Builder::new().name("mount-watch".into()).spawn(move || {
             // A vault that went away stays away for a while: one line in the log is enough.
@@ -43,6 +50,9 @@ impl Watcher {
                             tracing::warn!(%error, "cannot look for new builds");
                         }
                         has_failed = polled.is_err();
+                        for (process, ending) in processes.ended() {
+                            tree.process_ended(process, ending);
+                        }
                     }
                 }
             }

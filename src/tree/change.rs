@@ -2,12 +2,11 @@
 
 use super::number::{HiddenItem, Place};
 use super::types::{
-    Access, Allocation, Attr, AttrChange, Handle, Kind, NodeId, Opened, RenameMode, TimeChange, XattrMode,
+    Access, Allocation, Attr, AttrChange, Closing, Handle, Kind, NodeId, Opened, RenameMode, TimeChange, XattrMode,
 };
 use super::{Tree, control, not_a_directory, nowhere, root, snapshot};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::session::{At, NewNode, NodeNumber, ROOT, Space};
-use crate::manifest::Timestamp;
+use crate::ingest::session::{At, NewNode, NodeNumber, ROOT, SetTime, Space};
 
 /// A name in a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +39,11 @@ impl Tree {
                 if let Some(size) = change.size {
                     session.set_len(node, size)?;
                 }
-                let mtime = change.mtime.map(|time| match time {
-                    TimeChange::Now => Timestamp::now(),
-                    TimeChange::At(time) => time,
+                let time = change.mtime.map(|time| match time {
+                    TimeChange::Now => SetTime::Now,
+                    TimeChange::At(time) => SetTime::To(time),
                 });
-                session.change(node, change.mode, mtime)?;
+                session.change(node, change.mode, time)?;
                 snapshot::attr(self, serial, node)
             }
             Place::SessionHidden(serial, item) => control::set_attr(self, serial, item, change),
@@ -153,7 +152,9 @@ impl Tree {
     pub fn rename(&self, from: NameAt<'_>, to: NameAt<'_>, mode: RenameMode) -> Result<()> {
         let (from_place, to_place) = (Place::of(from.directory), Place::of(to.directory));
         match (from_place, to_place) {
-            (Place::Folder(root::SNAPSHOT), _) => snapshot::rename_session(self, from.name, (to_place, to.name), mode),
+            (Place::Folder(folder @ (root::SNAPSHOT | root::WORKSPACES)), _) => {
+                snapshot::rename_session(self, folder == root::WORKSPACES, from.name, (to_place, to.name), mode)
+            }
             (Place::Session { serial, node }, Place::Session { serial: other, node: to_node }) if serial == other => {
                 snapshot::refuse_hidden(to.within(to_node))?;
                 let session = self.session(serial)?;
@@ -197,13 +198,16 @@ impl Tree {
         self.session(serial)?.allocate(node, space, offset, len, keep_size)
     }
 
-    /// Ends a turn of writing: reports what could not be reported by a write.
+    /// Ends a turn of writing: takes note of how it ended, and reports what could not be reported by a write.
     ///
     /// # Errors
     /// `Invalid` when what was written to a hidden file cannot be understood.
-    pub fn flush(&self, node: NodeId, _handle: Handle) -> Result<()> {
-        match Place::of(node) {
-            Place::SessionHidden(serial, item) => control::flush(self, serial, item),
+    pub fn flush(&self, node: NodeId, handle: Handle, closing: Closing) -> Result<()> {
+        match (Place::of(node), closing) {
+            (Place::SessionHidden(serial, item), _) => control::flush(self, serial, item),
+            (Place::Session { serial, node }, Closing::Killed(caller)) => {
+                snapshot::cut_off(self, serial, node, handle, caller)
+            }
             _ => Ok(()),
         }
     }

@@ -8,6 +8,7 @@ use super::milestones::Milestones;
 use super::number::Place;
 use super::snapshot::Snapshot;
 use super::types::{Access, Attr, DirEntry, DirSink, Kind, Lifetime, Looking, NodeId, Opened};
+use super::workspaces::Workspaces;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::Timestamp;
 
@@ -17,10 +18,12 @@ pub(super) const BUILDS: usize = 0;
 pub(super) const MILESTONES: usize = 1;
 /// The index of `/.snapshot`.
 pub(super) const SNAPSHOT: usize = 2;
+/// The index of `/workspaces`.
+pub(super) const WORKSPACES: usize = 3;
 
 /// Returns the top-level folders, in the order of their index.
 pub(super) fn folders() -> Vec<Box<dyn Folder>> {
-    vec![Box::new(Builds), Box::new(Milestones), Box::new(Snapshot)]
+    vec![Box::new(Builds), Box::new(Milestones), Box::new(Snapshot), Box::new(Workspaces)]
 }
 
 /// A top-level folder. What it does not override is refused, because most places cannot be written.

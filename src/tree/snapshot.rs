@@ -4,18 +4,20 @@
 //! removing an empty one aborts it. Below a session's root every change goes to the session itself.
 
 use super::number::Place;
-use super::root::{BUILDS, Folder, MILESTONES, SNAPSHOT};
+use super::root::{BUILDS, Folder, MILESTONES, SNAPSHOT, WORKSPACES};
 use super::types::{
     Access, Attr, Caching, DirEntry, DirSink, Event, Handle, Kind, Lifetime, Looking, NodeId, Opened, RenameMode,
 };
 use super::{Tree, content, hidden};
-use crate::catalogue::Completeness;
+use crate::catalogue::{Build, Completeness};
 use crate::content::Reader;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::ChunkId;
 use crate::ingest::session::{
-    At, CommitRequest, NewNode, NodeAttr, NodeKind, NodeNumber, ROOT, ReadContent, Replacing, Session, Sessions,
+    At, Caller, CommitRequest, Ending, FileBytes, NewNode, NodeAttr, NodeKind, NodeNumber, ROOT, ReadContent,
+    Replacing, Session, SessionForm, Sessions,
 };
-use crate::manifest::Content;
+use crate::manifest::{Content, Entry, XattrSet};
 use crate::name::{RefName, show};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -43,6 +45,14 @@ impl ReadContent for Reader {
     fn next_data(&self, content: &Content, offset: u64) -> Result<Option<(u64, u64)>> {
         Reader::next_data(self, content, offset)
     }
+
+    fn for_each_entry(&self, directory: ChunkId, visit: &mut dyn FnMut(&Entry) -> Result<()>) -> Result<()> {
+        Reader::for_each_entry(self, directory, visit)
+    }
+
+    fn xattrs(&self, id: ChunkId) -> Result<Arc<XattrSet>> {
+        Reader::xattrs(self, id)
+    }
 }
 
 impl Folder for Snapshot {
@@ -51,7 +61,7 @@ impl Folder for Snapshot {
     }
 
     fn lookup(&self, tree: &Tree, name: &[u8]) -> Result<Option<Attr>> {
-        let Some(session) = tree.sessions()?.by_name(name) else { return Ok(None) };
+        let Some(session) = named(tree, name, false)? else { return Ok(None) };
         Ok(top(&session)?.map(|attr| told(tree, &session, attr, Looking::Counted)))
     }
 
@@ -69,14 +79,17 @@ impl Folder for Snapshot {
     }
 
     fn make_directory(&self, tree: &Tree, name: &[u8], mode: u16) -> Result<Attr> {
-        let session = tree.sessions()?.create(session_name(name)?, false)?;
-        session.change(ROOT, Some(mode), None)?;
+        let NameAndBase { name, base } = name_and_base(tree, name)?;
+        let session = tree.sessions()?.create(name, SessionForm::Folder, base.as_ref())?;
+        if base.is_none() {
+            session.change(ROOT, Some(mode), None)?;
+        }
         Ok(told(tree, &session, session.attr(ROOT)?, Looking::Counted))
     }
 
     fn make_file(&self, tree: &Tree, name: &[u8], mode: u16, access: Option<Access>) -> Result<(Attr, Opened)> {
         let sessions = tree.sessions()?;
-        let session = sessions.create(session_name(name)?, true)?;
+        let session = sessions.create(session_name(name)?, SessionForm::SingleFile, None)?;
         let made = make_file_in(tree, &session, At { directory: ROOT, name }, mode, access);
         if made.is_err() {
             // A session without its file would be nothing that anybody could see.
@@ -90,18 +103,59 @@ impl Folder for Snapshot {
     }
 
     fn remove(&self, tree: &Tree, name: &[u8], kind: Kind) -> Result<()> {
-        let sessions = tree.sessions()?;
-        let session = sessions.by_name(name).ok_or_else(|| Error::not_found("there is no such session"))?;
-        match (session.is_single(), kind == Kind::Directory) {
-            (false, false) => return Err(Error::new(ErrorKind::IsDirectory, "the session is a folder")),
-            (true, true) => return Err(Error::new(ErrorKind::NotDirectory, "the session is a file")),
-            (false, true) if !is_empty(&session)? => {
-                return Err(Error::new(ErrorKind::NotEmpty, "the session is not empty"));
-            }
-            _ => {}
-        }
-        sessions.abort(&session)
+        remove_session(tree, &*existing(tree, name, false)?, kind)
     }
+}
+
+/// Removes a session that is empty or a file.
+pub(super) fn remove_session(tree: &Tree, session: &Session, kind: Kind) -> Result<()> {
+    match (session.is_single(), kind == Kind::Directory) {
+        (false, false) => return Err(Error::new(ErrorKind::IsDirectory, "the session is a folder")),
+        (true, true) => return Err(Error::new(ErrorKind::NotDirectory, "the session is a file")),
+        (false, true) if !session.is_empty() => {
+            return Err(Error::new(ErrorKind::NotEmpty, "the session is not empty"));
+        }
+        _ => {}
+    }
+    tree.sessions()?.abort(session)
+}
+
+/// A name as it is typed, `0.7.4@0.7.3`: the session's own name, and the build that it starts from.
+pub(super) struct NameAndBase {
+    pub(super) name: RefName,
+    pub(super) base: Option<Build>,
+}
+
+/// Takes a typed name apart, and finds the base.
+///
+/// # Errors
+/// `Invalid` for a bad name; `NotFound` if no build or milestone is called like the base.
+pub(super) fn name_and_base(tree: &Tree, typed: &[u8]) -> Result<NameAndBase> {
+    let typed = show(typed);
+    let (name, base) = match typed.split_once('@') {
+        Some((name, base)) => (name, Some(tree.vault.build(base)?)),
+        None => (typed.as_str(), None),
+    };
+    Ok(NameAndBase { name: RefName::new(name)?, base })
+}
+
+/// Returns the session or workspace with this name, which may be followed by `@` and its base.
+pub(super) fn named(tree: &Tree, typed: &[u8], is_workspace: bool) -> Result<Option<Arc<Session>>> {
+    let sessions = tree.sessions()?;
+    let find = |name: &[u8]| if is_workspace { sessions.workspace(name) } else { sessions.by_name(name) };
+    let Some(at) = typed.iter().position(|&byte| byte == b'@') else { return Ok(find(typed)) };
+    let Some(session) = find(&typed[..at]) else { return Ok(None) };
+    let base = tree.vault.build(&show(&typed[at + 1..])).ok().map(|build| build.number);
+    Ok((base.is_some() && base == session.info().base).then_some(session))
+}
+
+/// Returns the session or workspace with this name.
+///
+/// # Errors
+/// `NotFound` if there is none.
+pub(super) fn existing(tree: &Tree, typed: &[u8], is_workspace: bool) -> Result<Arc<Session>> {
+    let what = if is_workspace { "workspace" } else { "session" };
+    named(tree, typed, is_workspace)?.ok_or_else(|| Error::not_found(format!("there is no such {what}")))
 }
 
 impl Tree {
@@ -111,7 +165,11 @@ impl Tree {
         if let Some(sessions) = &*opened {
             return Ok(sessions.clone());
         }
-        let sessions = Arc::new(Sessions::open(self.vault.store().clone(), self.vault.reader().clone())?);
+        let sessions = Arc::new(Sessions::open(
+            self.vault.store().clone(),
+            self.vault.reader().clone(),
+            self.vault.finish_rules(),
+        )?);
         *opened = Some(sessions.clone());
         Ok(sessions)
     }
@@ -129,7 +187,7 @@ impl Tree {
         self.sessions()?.unname(session);
         tracing::info!(build = %build.id, session = %name, "committed");
         // The front end may still hold the session under its old name, or under the new one as the build.
-        let mut moved = vec![(SNAPSHOT, name), (BUILDS, request.id)];
+        let mut moved = vec![(folder_of(session.form()), name), (BUILDS, request.id)];
         moved.extend(request.milestone.map(|milestone| (MILESTONES, milestone)));
         for (index, name) in moved {
             let directory = Place::Folder(index).node();
@@ -140,14 +198,38 @@ impl Tree {
         self.poll_changes()
     }
 
+    /// Takes note of how a process ended that may have written to sessions.
+    pub fn process_ended(&self, process: u32, ending: Ending) {
+        // Who never looked at a session has not written to one.
+        if let Some(sessions) = self.session_table.sessions.lock().clone() {
+            sessions.process_ended(process, ending);
+        }
+    }
+
     /// Gives a session up.
     pub(super) fn abort(&self, session: &Session) -> Result<()> {
         let name = session.name();
         self.sessions()?.abort(session)?;
-        let directory = Place::Folder(SNAPSHOT).node();
+        let directory = Place::Folder(folder_of(session.form())).node();
         (self.events)(Event::Name { directory, name: name.as_str().as_bytes().to_vec() });
         (self.events)(Event::Node(directory));
         Ok(())
+    }
+
+    /// Copies a range of a file into a file of a session, and returns how many bytes; by reference where it can.
+    ///
+    /// # Errors
+    /// As [`Tree::write`]; those of reading `from`.
+    pub fn copy_range(&self, from: NodeId, from_offset: u64, to: NodeId, offset: u64, len: u64) -> Result<u64> {
+        let Place::Session { serial, node } = Place::of(to) else {
+            return Err(Error::new(ErrorKind::Unsupported, "only files of sessions are copied to by reference"));
+        };
+        let bytes = match Place::of(from) {
+            Place::File => FileBytes::stored(content::file(self, from)?, self.vault.reader().clone()),
+            Place::Session { serial, node } => self.session(serial)?.bytes(node)?,
+            _ => return Err(Error::new(ErrorKind::Unsupported, "such a file is copied by reading it")),
+        };
+        self.session(serial)?.copy_range(&bytes, from_offset, node, offset, len)
     }
 
     /// Takes back lookups of a session's nodes; a build that nobody reads as a session any more is forgotten as one.
@@ -211,16 +293,20 @@ pub(super) fn attr(tree: &Tree, serial: u32, node: NodeNumber) -> Result<Attr> {
 
 /// Returns the directory above a directory of a session.
 pub(super) fn parent(tree: &Tree, serial: u32, node: NodeNumber) -> Result<NodeId> {
+    let session = tree.session(serial)?;
     if node == ROOT {
-        return Ok(Place::Folder(SNAPSHOT).node());
+        return Ok(Place::Folder(folder_of(session.form())).node());
     }
-    Ok(Place::Session { serial, node: tree.session(serial)?.parent(node)? }.node())
+    Ok(Place::Session { serial, node: session.parent(node)? }.node())
 }
 
 /// Opens a file of a session.
 pub(super) fn open(tree: &Tree, serial: u32, node: NodeNumber, access: Access) -> Result<Opened> {
     let session = tree.session(serial)?;
     session.open(node, access.write)?;
+    if access.write {
+        session.written_by(node, access.caller);
+    }
     if access.truncate
         && let Err(error) = session.set_len(node, 0)
     {
@@ -234,6 +320,14 @@ pub(super) fn open(tree: &Tree, serial: u32, node: NodeNumber, access: Access) -
 pub(super) fn close(tree: &Tree, serial: u32, node: NodeNumber, handle: Handle) {
     if let Ok(session) = tree.session(serial) {
         session.close(node, handle == WRITER);
+    }
+}
+
+/// Ends a turn of writing by a process that is killed, which may not have written all it wanted.
+pub(super) fn cut_off(tree: &Tree, serial: u32, node: NodeNumber, handle: Handle, caller: Caller) -> Result<()> {
+    match handle == WRITER {
+        true => tree.session(serial)?.cut_off(node, caller),
+        false => Ok(()),
     }
 }
 
@@ -264,26 +358,28 @@ pub(super) fn link(tree: &Tree, serial: u32, from: NodeNumber, at: At<'_>) -> Re
     Ok(told(tree, &session, session.link(from, at)?, Looking::Counted))
 }
 
-/// Renames a session: to another name, into a build, or into a build and a milestone.
-pub(super) fn rename_session(tree: &Tree, name: &[u8], to: (Place, &[u8]), mode: RenameMode) -> Result<()> {
-    let sessions = tree.sessions()?;
-    let session = sessions.by_name(name).ok_or_else(|| Error::not_found("there is no such session"))?;
+/// Renames a session or workspace: to another name, into a build, or into a build and a milestone.
+pub(super) fn rename_session(
+    tree: &Tree,
+    is_workspace: bool,
+    name: &[u8],
+    to: (Place, &[u8]),
+    mode: RenameMode,
+) -> Result<()> {
+    let session = existing(tree, name, is_workspace)?;
     let (to, new_name) = (to.0, to.1);
     match to {
-        Place::Folder(BUILDS) => tree.commit(&session, session_name(new_name)?, None),
+        Place::Folder(BUILDS) => tree.commit(&session, id_of(new_name)?, None),
         Place::Folder(MILESTONES) => {
             let milestone = session_name(new_name)?;
             tree.commit(&session, session.name(), Some(milestone))
         }
-        Place::Folder(SNAPSHOT) => {
-            let new_name = session_name(new_name)?;
-            match sessions.by_name(new_name.as_str().as_bytes()) {
-                Some(other) if other.serial() == session.serial() => Ok(()),
-                Some(other) => replace_session(tree, &sessions, &session, &other, mode, new_name),
-                None if mode == RenameMode::Exchange => Err(Error::not_found("there is no such session")),
-                None => rename_to(&sessions, &session, new_name),
-            }
-        }
+        Place::Folder(folder) if folder == folder_of(session.form()) => match named(tree, new_name, is_workspace)? {
+            Some(other) if other.serial() == session.serial() => Ok(()),
+            Some(other) => replace_session(tree, &session, &other, mode),
+            None if mode == RenameMode::Exchange => Err(Error::not_found("there is no such session")),
+            None => rename_to(tree, &session, new_name),
+        },
         Place::Content { .. } => Err(super::root::read_only("a build")),
         _ => Err(Error::invalid("a session can be moved to /builds or /milestones, one level below")),
     }
@@ -306,36 +402,34 @@ pub(super) fn refuse_hidden(at: At<'_>) -> Result<()> {
     }
 }
 
-fn replace_session(
-    tree: &Tree,
-    sessions: &Sessions,
-    session: &Session,
-    other: &Session,
-    mode: RenameMode,
-    name: RefName,
-) -> Result<()> {
+fn replace_session(tree: &Tree, session: &Session, other: &Session, mode: RenameMode) -> Result<()> {
     match (mode, session.is_single(), other.is_single()) {
         (RenameMode::NoReplace, ..) => return Err(Error::new(ErrorKind::Exists, "there is a session of this name")),
         (RenameMode::Exchange, ..) => return Err(Error::new(ErrorKind::Unsupported, "sessions cannot be exchanged")),
         (_, true, false) => return Err(Error::new(ErrorKind::IsDirectory, "the other session is a folder")),
         (_, false, true) => return Err(Error::new(ErrorKind::NotDirectory, "the other session is a file")),
-        (_, false, false) if !is_empty(other)? => {
+        (_, false, false) if !other.is_empty() => {
             return Err(Error::new(ErrorKind::NotEmpty, "the other session is not empty"));
         }
         _ => {}
     }
+    let name = other.name();
     tree.sessions()?.abort(other)?;
-    rename_to(sessions, session, name)
+    rename_to(tree, session, name.as_str().as_bytes())
 }
 
-/// Renames a session, and the file of one that is a single file.
-fn rename_to(sessions: &Sessions, session: &Session, name: RefName) -> Result<()> {
+/// Renames a session, and the file of one that is a single file; a base in the new name fills an empty one.
+fn rename_to(tree: &Tree, session: &Session, typed: &[u8]) -> Result<()> {
+    let NameAndBase { name, base } = name_and_base(tree, typed)?;
+    if let Some(base) = &base {
+        session.start_from(base)?;
+    }
     if session.is_single() {
         let old = session.name();
         let at = |name| At { directory: ROOT, name };
         session.rename(at(old.as_str().as_bytes()), at(name.as_str().as_bytes()), Replacing::Always)?;
     }
-    sessions.rename(session, name)
+    tree.sessions()?.rename(session, name)
 }
 
 fn make_file_in(
@@ -349,6 +443,9 @@ fn make_file_in(
     let handle = match access {
         Some(access) => {
             session.open(attr.node, access.write)?;
+            if access.write {
+                session.written_by(attr.node, access.caller);
+            }
             opened(access)
         }
         None => Opened { handle: Handle(0), caching: Caching::WhileOpen },
@@ -360,23 +457,14 @@ fn opened(access: Access) -> Opened {
     Opened { handle: if access.write { WRITER } else { READER }, caching: Caching::WhileOpen }
 }
 
-/// Returns the attributes of what a session is in `/.snapshot`; `None` for a file that was not made yet.
+/// Returns the attributes of what a session is in its folder; `None` for a file that was not made yet.
 fn top(session: &Session) -> Result<Option<NodeAttr>> {
     let node = if session.is_single() { session.single_file() } else { Some(ROOT) };
     node.map(|node| session.attr(node)).transpose()
 }
 
-fn is_empty(session: &Session) -> Result<bool> {
-    let mut empty = true;
-    session.list(ROOT, 0, &mut |_, _| {
-        empty = false;
-        false
-    })?;
-    Ok(empty)
-}
-
 /// Tells the front end of a node of a session.
-fn told(tree: &Tree, session: &Session, attr: NodeAttr, looking: Looking) -> Attr {
+pub(super) fn told(tree: &Tree, session: &Session, attr: NodeAttr, looking: Looking) -> Attr {
     if looking == Looking::Counted {
         *tree.session_table.lookups.lock().entry(session.serial()).or_default() += 1;
     }
@@ -400,6 +488,19 @@ fn attr_of(session: &Session, attr: NodeAttr) -> Attr {
     }
 }
 
+/// Returns the folder that shows sessions of this form.
+fn folder_of(form: SessionForm) -> usize {
+    match form {
+        SessionForm::Folder | SessionForm::SingleFile => SNAPSHOT,
+        SessionForm::Workspace => WORKSPACES,
+    }
+}
+
 fn session_name(name: &[u8]) -> Result<RefName> {
     RefName::new(show(name))
+}
+
+/// Returns the id that is meant by the name of a session, which may have a base: `mv 0.7.4@0.7.3 builds/`.
+fn id_of(typed: &[u8]) -> Result<RefName> {
+    session_name(typed.split(|&byte| byte == b'@').next().unwrap_or(typed))
 }

@@ -2,21 +2,44 @@
 
 use crate::disk::Disk;
 use crate::error::{Error, Result};
+use crate::ingest::session::{AutoCommit, FinishRules};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::time::Duration;
 
 pub(super) const FILE: &str = "vault.toml";
 
 /// The format of the vault's folder; a newer one is refused.
 const FORMAT: u32 = 1;
 
+/// The longest quiet time that makes sense: a day.
+const MAX_QUIET_SECONDS: f64 = 86_400.0;
+
 /// What is written in `vault.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Config {
     /// The format of the folder.
     format: u32,
     /// A random name that stays with the vault wherever it is moved.
     id: String,
+    /// How sessions become builds by themselves.
+    #[serde(default)]
+    sessions: SessionConfig,
+}
+
+/// The table `sessions`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SessionConfig {
+    auto_commit: AutoCommit,
+    quiet_seconds: f64,
+}
+
+impl Default for SessionConfig {
+    fn default() -> SessionConfig {
+        let FinishRules { auto_commit, quiet } = FinishRules::default();
+        SessionConfig { auto_commit, quiet_seconds: quiet.as_secs_f64() }
+    }
 }
 
 impl Config {
@@ -24,7 +47,14 @@ impl Config {
         let mut id = [0; 16];
         getrandom::fill(&mut id)
             .map_err(|error| Error::invalid(format!("the system gives no random numbers: {error}")))?;
-        Ok(Config { format: FORMAT, id: format!("{:032x}", u128::from_be_bytes(id)) })
+        let sessions = SessionConfig::default();
+        Ok(Config { format: FORMAT, id: format!("{:032x}", u128::from_be_bytes(id)), sessions })
+    }
+
+    /// Returns how sessions become builds by themselves.
+    pub(super) fn finish_rules(&self) -> FinishRules {
+        let SessionConfig { auto_commit, quiet_seconds } = self.sessions;
+        FinishRules { auto_commit, quiet: Duration::from_secs_f64(quiet_seconds) }
     }
 
     pub(super) fn write(&self, disk: &dyn Disk) -> Result<()> {
@@ -44,6 +74,10 @@ impl Config {
                 Error::invalid(format!("{} cannot be read: {why}", path.display()))
                     .with_hint("it must say `format = 1` and an `id` of 32 hexadecimal digits")
             })?;
+        if !(0.0..=MAX_QUIET_SECONDS).contains(&config.sessions.quiet_seconds) {
+            let message = format!("{} says quiet_seconds = {}", path.display(), config.sessions.quiet_seconds);
+            return Err(Error::invalid(message).with_hint("give a number from 0 to 86400"));
+        }
         if config.format != FORMAT {
             let message = format!("{} says format {}; this program knows {FORMAT}", path.display(), config.format);
             return Err(

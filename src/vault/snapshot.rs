@@ -4,7 +4,7 @@ use super::Vault;
 use crate::catalogue::{Build, BuildInfo, Completeness};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::directory::{IngestedTree, Source, ingest_directory, ingest_single_file};
-use crate::ingest::{Draft, publish};
+use crate::ingest::{Draft, Replaces, publish};
 use crate::name::RefName;
 use crate::progress::Progress;
 use std::path::{Path, PathBuf};
@@ -107,6 +107,7 @@ impl Vault {
             stored_bytes: tree.stored_bytes,
             info: options.info.clone(),
             milestone: None,
+            replaces: Replaces::Nothing,
         };
         Ok(publish(self.store(), draft)?.0)
     }

@@ -3,17 +3,17 @@
 //! One thread takes the files of all sessions in the order in which they were closed. It waits while changes stream in:
 //! a copy must not be slowed by storing what it copies. Only when the spool has grown large does it go on beside the copy.
 
+use super::file_bytes::FileBytes;
 use super::nodes::Bytes;
 use super::op::NodeNumber;
 use super::registry::Registered;
-use super::{Session, SessionState};
-use crate::disk::DiskFile;
+use super::{Session, SessionState, State};
 use crate::error::Result;
 use crate::ingest::{ByteSource, Ingested, ingest_bytes};
 use crate::progress::Progress;
 use parking_lot::{Condvar, Mutex};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 /// How long nothing must have changed before files are stored; pauses within a copy are shorter by a factor of ten.
@@ -31,15 +31,11 @@ pub(super) struct Activity {
     /// Milliseconds from the start to the last change.
     last_change: AtomicU64,
     spool_bytes: AtomicU64,
-    state: Mutex<Waiting>,
-    woken: Condvar,
-}
-
-#[derive(Default)]
-struct Waiting {
     /// Something changed since the thread last looked.
-    has_work: bool,
-    stop: bool,
+    has_work: AtomicBool,
+    /// The thread is to end.
+    stop: Mutex<bool>,
+    woken: Condvar,
 }
 
 impl Activity {
@@ -49,7 +45,8 @@ impl Activity {
             start: Instant::now(),
             last_change: AtomicU64::new(0),
             spool_bytes: AtomicU64::new(0),
-            state: Mutex::default(),
+            has_work: AtomicBool::new(false),
+            stop: Mutex::new(false),
             woken: Condvar::new(),
         }
     }
@@ -57,9 +54,9 @@ impl Activity {
     /// Takes note of a change.
     pub(super) fn touched(&self) {
         self.last_change.store(self.start.elapsed().as_millis() as u64, Relaxed);
-        let mut state = self.state.lock();
-        if !state.has_work {
-            state.has_work = true;
+        // The lock is taken by the first change alone: it would cost the others more than they do.
+        if !self.has_work.swap(true, AcqRel) {
+            let _stop = self.stop.lock();
             self.woken.notify_all();
         }
     }
@@ -82,38 +79,38 @@ impl Activity {
 
     /// Tells the thread to end, and everything that waits for quiet.
     pub(super) fn stop(&self) {
-        self.state.lock().stop = true;
+        *self.stop.lock() = true;
         self.woken.notify_all();
     }
 
     fn is_stopped(&self) -> bool {
-        self.state.lock().stop
+        *self.stop.lock()
     }
 
     /// Waits for a change, at most `timeout` when there is one; `false` at the end.
     fn wait(&self, timeout: Option<Duration>) -> bool {
-        let mut state = self.state.lock();
-        if !state.stop && !state.has_work {
+        let mut stop = self.stop.lock();
+        if !*stop && !self.has_work.load(Acquire) {
             match timeout {
-                Some(timeout) => drop(self.woken.wait_for(&mut state, timeout)),
-                None => self.woken.wait(&mut state),
+                Some(timeout) => drop(self.woken.wait_for(&mut stop, timeout)),
+                None => self.woken.wait(&mut stop),
             }
         }
-        state.has_work = false;
-        !state.stop
+        self.has_work.store(false, Release);
+        !*stop
     }
 
     /// Waits until storing may go on; `false` at the end.
     fn wait_for_quiet(&self) -> bool {
         while !self.may_store() {
-            let mut state = self.state.lock();
-            if state.stop {
+            let mut stop = self.stop.lock();
+            if *stop {
                 return false;
             }
             let rest = QUIET.saturating_sub(self.quiet_for()).max(Duration::from_millis(20));
             // Changes wake nobody here, for they only mean to wait longer.
-            state.has_work = true;
-            self.woken.wait_for(&mut state, rest);
+            self.has_work.store(true, Release);
+            self.woken.wait_for(&mut stop, rest);
         }
         !self.is_stopped()
     }
@@ -141,29 +138,29 @@ pub(super) fn run(registered: &Registered) {
     }
 }
 
-/// A spool file that lets its reader wait while changes stream in.
+/// The bytes of a file that let their reader wait while changes stream in.
 struct Paced<'a> {
-    file: &'a dyn DiskFile,
+    bytes: &'a FileBytes,
     activity: &'a Activity,
 }
 
 impl ByteSource for Paced<'_> {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
         self.activity.wait_for_quiet();
-        self.file.read_at(buf, offset)
+        self.bytes.read_at(buf, offset)
     }
 
     fn next_data(&self, offset: u64) -> Result<Option<(u64, u64)>> {
-        self.file.next_data(offset)
+        self.bytes.next_data(offset)
     }
 }
 
 impl Session {
     /// Stores the next closed file; `false` when none waits.
     fn store_one(&self) -> bool {
-        let Some((node, file, len)) = self.next_to_store() else { return false };
-        let source = Paced { file: &*file, activity: &self.activity };
-        let stored = ingest_bytes(&self.store, &source, len, true, &Progress::new());
+        let Some((node, bytes)) = self.next_to_store() else { return false };
+        let source = Paced { bytes: &bytes, activity: &self.activity };
+        let stored = ingest_bytes(&self.store, &source, bytes.end(), true, &Progress::new());
         let mut state = self.state.lock();
         // Taken out by a change: what was stored is not what the file is now.
         if !state.storing.remove(&node) {
@@ -180,21 +177,21 @@ impl Session {
         true
     }
 
-    fn next_to_store(&self) -> Option<(NodeNumber, Arc<dyn DiskFile>, u64)> {
+    fn next_to_store(&self) -> Option<(NodeNumber, FileBytes)> {
         let mut state = self.state.lock();
-        if !matches!(state.phase, SessionState::Open | SessionState::Interrupted) {
+        if !matches!(state.phase, SessionState::Open | SessionState::Interrupted | SessionState::Suspect) {
             return None;
         }
         while let Some(node) = state.queue.pop_front() {
             let is_written = state.open.get(&node).is_some_and(|open| open.is_written());
             let is_known = state.stored.contains_key(&node) || state.storing.contains(&node);
-            let Ok(&Bytes::Spool { len, has_file: true }) = state.nodes.bytes(node) else { continue };
-            if len == 0 || is_written || is_known || state.nodes.is_orphan(node) {
+            let waits = state.nodes.bytes(node).is_ok_and(Bytes::is_to_be_stored);
+            if !waits || is_written || is_known || state.nodes.is_orphan(node) {
                 continue;
             }
-            if let Ok(Some(file)) = self.spool_to_read(&mut state, node) {
+            if let Ok(bytes) = self.bytes_in(&mut state, node, 0..u64::MAX) {
                 state.storing.insert(node);
-                return Some((node, file, len));
+                return Some((node, bytes));
             }
         }
         None
@@ -209,7 +206,7 @@ impl Session {
             tracing::warn!(%error, "what a session stored is not durable yet");
         }
         let mut state = self.state.lock();
-        if !matches!(state.phase, SessionState::Open | SessionState::Interrupted) {
+        if !matches!(state.phase, SessionState::Open | SessionState::Interrupted | SessionState::Suspect) {
             return false;
         }
         let all: Vec<(NodeNumber, Ingested)> = state.stored.iter().map(|(&node, &stored)| (node, stored)).collect();
@@ -225,6 +222,12 @@ impl Session {
                 Err(_) => state.queue.push_back(node),
             }
             state.stored.remove(&node);
+        }
+        if state.stored.is_empty() && state.queue.is_empty() {
+            let State { small, nodes, .. } = &mut *state;
+            if let Err(error) = small.clear_if_unused(nodes) {
+                tracing::warn!(%error, "the log of small files was not cleared");
+            }
         }
         !state.stored.is_empty()
     }

@@ -1,18 +1,20 @@
 //! From a session to a build: store what is left, describe every directory from the bottom up, publish.
 //!
 //! While it is committed a session cannot be changed; when that fails it is open again, as it was. Once it is a build its
-//! spool is gone, and it can still be read by those who hold its nodes.
+//! spool is gone, and it can still be read by those who hold its nodes. A session that became a build by itself may be
+//! changed again: then the next build takes the place of that one.
 
 use super::junk::is_junk;
 use super::nodes::{Body, Bytes, Node};
 use super::op::{NodeNumber, Op};
 use super::status::failures;
-use super::{ROOT, Session, SessionState, State};
+use super::{Change, ROOT, Session, SessionForm, SessionState, State};
 use crate::catalogue::{Build, Completeness};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::{Draft, Ingested, ingest_file, ingest_xattrs, publish};
+use crate::ingest::{Draft, Ingested, Replaces, ingest_bytes, ingest_xattrs, publish};
 use crate::manifest::{Attributes, Content, Directory, Entry, EntryKind, encode_directory};
 use crate::name::{FileName, RefName, show};
+use crate::progress::Progress;
 use crate::store::{Class, Store, Ticket};
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -40,8 +42,8 @@ impl Session {
     /// `Busy` while somebody has a file open to write; `Io` when a write had failed, with the first of the files; `Exists`
     /// if the id or the milestone is taken; `Invalid` if nothing is in the session; those of the store.
     pub fn commit(&self, request: &CommitRequest) -> Result<Build> {
-        let left = self.start_commit(request)?;
-        match self.finish_commit(request, left) {
+        let (replaces, left) = self.start_commit(request)?;
+        match self.finish_commit(request, replaces, left) {
             Ok(build) => Ok(build),
             Err(error) => {
                 let mut state = self.state.lock();
@@ -55,9 +57,10 @@ impl Session {
     }
 
     /// Checks what can be checked at once, closes the session to changes, and returns the files that are not stored.
-    fn start_commit(&self, request: &CommitRequest) -> Result<Vec<(NodeNumber, u64)>> {
+    fn start_commit(&self, request: &CommitRequest) -> Result<(Replaces, Vec<NodeNumber>)> {
         let catalogue = self.store.catalogue();
-        if catalogue.build_by_id(&request.id)?.is_some() {
+        let replaces = self.state.lock().finish.own.map_or(Replaces::Nothing, Replaces::Build);
+        if catalogue.build_by_id(&request.id)?.is_some_and(|build| !replaces.allows(&build)) {
             let message = format!("a build with the id {} exists already", request.id);
             return Err(Error::new(ErrorKind::Exists, message).with_hint("rename the session and commit it again"));
         }
@@ -66,7 +69,7 @@ impl Session {
         {
             return Err(Error::new(ErrorKind::Exists, format!("there is a milestone {name} already")));
         }
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::Other)?;
         let deadline = Instant::now() + CLOSE_GRACE;
         let written = |state: &State| state.open.iter().find(|(_, open)| open.is_written()).map(|(&node, _)| node);
         while written(&state).is_some() && !self.closed.wait_until(&mut state, deadline).timed_out() {}
@@ -79,50 +82,60 @@ impl Session {
             return Err(Error::new(ErrorKind::Io, message).with_hint("copy the file again, or remove it"));
         }
         let has_entry = |node: NodeNumber| state.nodes.get(node).is_ok_and(|node| !is_left_out(node));
-        if !state.nodes.children(ROOT)?.iter().any(has_entry) {
+        let is_empty = match state.nodes.directory(ROOT)?.folded() {
+            Some(base) => base.totals.entries == 0,
+            None => !state.nodes.children(ROOT)?.iter().any(has_entry),
+        };
+        if is_empty {
             return Err(Error::invalid(format!("session {} is empty", state.name)));
         }
         state.phase = SessionState::Committing;
-        let left = state.nodes.iter().filter(|(number, _)| !state.stored.contains_key(number));
-        let left = left.filter_map(|(number, node)| match node.body {
-            Body::File(Bytes::Spool { len, has_file: true }) if len > 0 && !is_left_out(node) => Some((number, len)),
-            _ => None,
-        });
-        let left = left.collect();
-        state.storing.clear();
-        Ok(left)
+        Ok((replaces, state.not_stored()))
     }
 
-    fn finish_commit(&self, request: &CommitRequest, left: Vec<(NodeNumber, u64)>) -> Result<Build> {
-        let stored: Vec<(NodeNumber, Ingested)> = left
-            .into_par_iter()
-            .map(|(node, len)| {
-                let file = self.disk().open(&self.spool_path(node))?;
-                Ok((node, ingest_file(&self.store, &*file, len)?))
-            })
-            .collect::<Result<_>>()?;
+    fn finish_commit(&self, request: &CommitRequest, replaces: Replaces, left: Vec<NodeNumber>) -> Result<Build> {
+        let stored = self.store_files(left)?;
         let mut state = self.state.lock();
-        for (node, stored) in stored {
-            state.stored_bytes += stored.stored_bytes;
-            state.stored.insert(node, stored);
-        }
-        let mut builder =
-            Builder { state: &state, store: &self.store, ticket: Ticket::default(), stored_bytes: state.stored_bytes };
-        let root = builder.tree()?;
-        let draft = builder.draft(request, root)?;
-        // A restart that finds this op and the build knows that nothing is left to do.
-        state.journal.append(&Op::Committing { id: request.id.to_string() })?;
-        let (build, _) = publish(&self.store, draft)?;
+        state.take_stored(stored);
+        let draft = self.draft(&state, request, replaces)?;
+        let build = self.publish(&mut state, draft)?;
         self.become_committed(&mut state);
         Ok(build)
+    }
+
+    /// Stores files of the spool that nobody changes meanwhile.
+    pub(super) fn store_files(&self, left: Vec<NodeNumber>) -> Result<Vec<(NodeNumber, Ingested)>> {
+        left.into_par_iter()
+            .map(|node| {
+                let bytes = self.bytes(node)?;
+                Ok((node, ingest_bytes(&self.store, &bytes, bytes.end(), true, &Progress::new())?))
+            })
+            .collect()
+    }
+
+    /// Describes the tree of a session whose files are all stored.
+    pub(super) fn draft(&self, state: &State, request: &CommitRequest, replaces: Replaces) -> Result<Draft> {
+        let stored_bytes = state.stored_bytes;
+        let mut builder = Builder { state, store: &self.store, ticket: Ticket::default(), stored_bytes };
+        let root = builder.tree()?;
+        builder.draft(request, replaces, root)
+    }
+
+    /// Makes a draft of this session a build.
+    pub(super) fn publish(&self, state: &mut State, draft: Draft) -> Result<Build> {
+        // A restart that finds this op and a build of this root knows that nothing is left to do.
+        state.journal.append(&Op::Committing { root: draft.root.id })?;
+        Ok(publish(&self.store, draft)?.0)
     }
 
     /// Points every file at what was stored, and removes the spool.
     fn become_committed(&self, state: &mut State) {
         let stored: HashMap<NodeNumber, Ingested> = std::mem::take(&mut state.stored);
         for (node, stored) in stored {
-            if let Ok(bytes @ Bytes::Spool { .. }) = state.nodes.bytes_mut(node) {
-                self.activity.spool_changed(bytes.len(), 0);
+            if let Ok(bytes @ (Bytes::Spool { .. } | Bytes::Small { .. } | Bytes::Patched(_))) =
+                state.nodes.bytes_mut(node)
+            {
+                self.activity.spool_changed(bytes.spool_len(), 0);
                 *bytes = Bytes::Stored(Box::new(stored.content));
             }
         }
@@ -133,6 +146,27 @@ impl Session {
         state.phase = SessionState::Committed;
         if let Err(error) = self.disk().remove_dir_all(&self.folder) {
             tracing::warn!(%error, "the spool of a committed session was left");
+        }
+    }
+}
+
+impl State {
+    /// Returns the files that are to be stored before a commit; the background stops storing them.
+    pub(super) fn not_stored(&mut self) -> Vec<NodeNumber> {
+        self.storing.clear();
+        let left = self.nodes.iter().filter(|(number, _)| !self.stored.contains_key(number));
+        let left = left.filter_map(|(number, node)| match node.body {
+            Body::File(ref bytes) if bytes.is_to_be_stored() && !is_left_out(node) => Some(number),
+            _ => None,
+        });
+        left.collect()
+    }
+
+    /// Takes note of files that were stored and have not changed since.
+    pub(super) fn take_stored(&mut self, stored: Vec<(NodeNumber, Ingested)>) {
+        for (node, stored) in stored {
+            self.stored_bytes += stored.stored_bytes;
+            self.stored.insert(node, stored);
         }
     }
 }
@@ -161,6 +195,9 @@ struct Open {
 impl Builder<'_> {
     /// Stores every directory, the deepest first, and returns the root.
     fn tree(&mut self) -> Result<Directory> {
+        if let Some(base) = self.state.nodes.directory(ROOT)?.folded() {
+            return Ok(*base);
+        }
         // A stack of its own: a tree may be deeper than a thread's stack.
         let mut open = vec![self.open(ROOT)?];
         loop {
@@ -168,10 +205,16 @@ impl Builder<'_> {
             if let Some(child) = top.left.pop() {
                 let node = self.state.nodes.get(child)?;
                 match &node.body {
-                    Body::Directory(_) => {
-                        let below = self.open(child)?;
-                        open.push(below);
-                    }
+                    Body::Directory(children) => match children.folded() {
+                        Some(directory) => {
+                            let entry = self.entry(node, EntryKind::Directory(*directory))?;
+                            top.entries.push(entry);
+                        }
+                        None => {
+                            let below = self.open(child)?;
+                            open.push(below);
+                        }
+                    },
                     Body::File(bytes) => {
                         let kind = EntryKind::File(self.content(child, bytes)?);
                         let entry = self.entry(node, kind)?;
@@ -209,13 +252,14 @@ impl Builder<'_> {
     fn content(&mut self, number: NodeNumber, bytes: &Bytes) -> Result<Content> {
         match bytes {
             Bytes::Stored(content) => Ok(**content),
-            Bytes::Spool { len: 0, .. } => Ok(Content::EMPTY),
-            Bytes::Spool { len, .. } => {
+            bytes if bytes.len() == 0 => Ok(Content::EMPTY),
+            bytes => {
                 let missing = || Error::new(ErrorKind::Io, "a file of the session was not stored");
                 let stored = self.state.stored.get(&number).ok_or_else(missing)?;
-                if stored.content.size != *len {
+                if stored.content.size != bytes.len() {
                     let name = super::status::path_of(self.state, number);
-                    let message = format!("{name} has {} of its {len} bytes in the spool", stored.content.size);
+                    let message =
+                        format!("{name} has {} of its {} bytes in the spool", stored.content.size, bytes.len());
                     return Err(Error::new(ErrorKind::Io, message).with_hint("copy the file again"));
                 }
                 self.ticket = self.ticket.join(stored.ticket);
@@ -250,11 +294,11 @@ impl Builder<'_> {
         })
     }
 
-    fn draft(&mut self, request: &CommitRequest, root: Directory) -> Result<Draft> {
+    fn draft(&mut self, request: &CommitRequest, replaces: Replaces, root: Directory) -> Result<Draft> {
         let state = self.state;
         let mut attributes = self.attributes(state.nodes.get(ROOT)?)?;
         let mut single_file = None;
-        if state.single
+        if state.form == SessionForm::SingleFile
             && let Some(file) = state.nodes.children(ROOT)?.iter().next()
         {
             // Nobody made this directory: it changes when its file does.
@@ -276,6 +320,7 @@ impl Builder<'_> {
             stored_bytes: self.stored_bytes,
             info,
             milestone: request.milestone.clone(),
+            replaces,
         })
     }
 }

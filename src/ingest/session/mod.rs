@@ -5,40 +5,65 @@
 //! there again, `interrupted`, when the vault is next opened for sessions. While nobody writes, the background stores
 //! closed files and drops their spool files; [`Session::commit`] stores the rest and publishes the build.
 //!
+//! A session may start from a build, its base: the directories of the base are stored ones, and are unfolded into nodes
+//! when somebody looks into them. A workspace is a session that is worked in and stays.
+//!
 //! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op` and `journal` what is written
-//! down, `nodes` the tree in memory, `data` the bytes of files, `registry` all sessions, `background` the storing of
-//! closed files, `commit` the way to a build, `junk` what is left out of it, `status` what is said of a session.
+//! down, `nodes` the tree in memory, `base` its unfolding, `data` the bytes of files, `patched` and `file_bytes` where they
+//! are, `small_log` those of small files, `registry` all sessions, `background` the storing of closed files, `commit` the
+//! way to a build, `junk` what is left out of it, `status` what is said of a session.
+//!
+//! A session that nobody commits becomes a build when it is whole: `marks` and `writers` remember what tells, `pace` when
+//! it is quiet, `containers` looks into files that say how long they are, `evidence` gathers it, `finish` judges, and
+//! `auto_commit` does what the judgement says.
 
+mod auto_commit;
 mod background;
+mod base;
 mod commit;
+mod containers;
 mod data;
+mod evidence;
+mod file_bytes;
+mod finish;
 mod journal;
 mod junk;
+mod marks;
 mod nodes;
 mod op;
+mod pace;
+mod patched;
 mod registry;
+mod small_log;
 mod status;
+mod writers;
 
 pub use commit::CommitRequest;
 pub use data::Space;
+pub use file_bytes::FileBytes;
+pub use finish::{AutoCommit, FinishRules};
 pub use nodes::ROOT;
-pub use op::{NewNode, NodeNumber};
+pub use op::{NewNode, NodeNumber, SessionForm};
 pub use registry::Sessions;
 pub use status::{SessionState, Status};
+pub use writers::{Caller, Ending};
 
 use crate::catalogue::BuildInfo;
 use crate::disk::Disk;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::ChunkId;
 use crate::ingest::Ingested;
-use crate::manifest::{Content, Timestamp, XattrSet};
+use crate::manifest::{Content, Entry, Timestamp, XattrSet};
 use crate::name::{FileName, RefName};
 use crate::store::Store;
 use background::Activity;
 use data::OpenFile;
 use journal::Journal;
+use marks::{Finish, Finisher};
 use nodes::{Body, Bytes, Node, Nodes};
 use op::Op;
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use small_log::SmallLog;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,6 +78,12 @@ pub trait ReadContent: Send + Sync {
 
     /// Returns where the next data of a file at or after `offset` starts and ends; `None` when only a hole follows.
     fn next_data(&self, content: &Content, offset: u64) -> Result<Option<(u64, u64)>>;
+
+    /// Calls `visit` for every entry of a stored directory, in order.
+    fn for_each_entry(&self, directory: ChunkId, visit: &mut dyn FnMut(&Entry) -> Result<()>) -> Result<()>;
+
+    /// Returns a set of extended attributes.
+    fn xattrs(&self, id: ChunkId) -> Result<Arc<XattrSet>>;
 }
 
 /// What a node of a session is.
@@ -97,6 +128,7 @@ pub struct Session {
     store: Arc<Store>,
     content: Arc<dyn ReadContent>,
     activity: Arc<Activity>,
+    finisher: Arc<Finisher>,
     state: Mutex<State>,
     /// Somebody closed a file that was open to be written.
     closed: Condvar,
@@ -104,12 +136,14 @@ pub struct Session {
 
 struct State {
     name: RefName,
-    /// The session is one file, which stands for itself.
-    single: bool,
+    form: SessionForm,
     phase: SessionState,
     created: Timestamp,
     nodes: Nodes,
     journal: Journal,
+    small: SmallLog,
+    /// Grows with every cut of a file.
+    cuts: u64,
     /// Kept open for its lock, by which other processes see that the session is in use.
     _lock: Arc<dyn crate::disk::DiskFile>,
     info: BuildInfo,
@@ -126,6 +160,7 @@ struct State {
     /// Extended attributes that were accepted and dropped, by their prefix.
     dropped_xattrs: BTreeMap<String, u64>,
     stored_bytes: u64,
+    finish: Finish,
     status_text: Option<(std::time::Instant, Arc<Vec<u8>>)>,
 }
 
@@ -143,13 +178,25 @@ impl Session {
     /// Returns the file that the session consists of, when it is a single file and no folder.
     pub fn single_file(&self) -> Option<NodeNumber> {
         let state = self.state.lock();
-        let children = state.nodes.children(ROOT).ok()?;
-        if state.single { children.iter().next() } else { None }
+        match state.form {
+            SessionForm::SingleFile => state.nodes.children(ROOT).ok()?.iter().next(),
+            SessionForm::Folder | SessionForm::Workspace => None,
+        }
+    }
+
+    /// Returns what the session is for, and what it looks like.
+    pub fn form(&self) -> SessionForm {
+        self.state.lock().form
     }
 
     /// Tells whether the session is one file.
     pub fn is_single(&self) -> bool {
-        self.state.lock().single
+        self.form() == SessionForm::SingleFile
+    }
+
+    /// Tells whether nothing is in the session.
+    pub fn is_empty(&self) -> bool {
+        self.state.lock().nodes.directory(ROOT).is_ok_and(nodes::Children::is_empty)
     }
 
     /// Returns in what state the session is.
@@ -170,7 +217,7 @@ impl Session {
     /// # Errors
     /// `NotDirectory`, or `NotFound` if the directory is gone.
     pub fn lookup(&self, at: At<'_>) -> Result<Option<NodeAttr>> {
-        let state = self.state.lock();
+        let state = self.looking(at.directory)?;
         let child = state.nodes.child(at.directory, at.name)?;
         child.map(|child| Ok(attr_of(child, state.nodes.get(child)?))).transpose()
     }
@@ -195,7 +242,7 @@ impl Session {
         after: NodeNumber,
         sink: &mut dyn FnMut(&[u8], NodeAttr) -> bool,
     ) -> Result<()> {
-        let state = self.state.lock();
+        let state = self.looking(directory)?;
         for child in state.nodes.children(directory)?.after(after) {
             let node = state.nodes.get(child)?;
             if !sink(&node.name, attr_of(child, node)) {
@@ -222,6 +269,7 @@ impl Session {
     /// `Exists`, `NotFound`, `NotDirectory`, `NameTooLong`, `Invalid` for an impossible name, `ReadOnly` once committed.
     pub fn create(&self, at: At<'_>, what: NewNode, mode: u16) -> Result<NodeAttr> {
         let mut state = self.changing()?;
+        self.unfold(&mut state, at.directory)?;
         let node = create_in(&mut state, at, what, mode)?;
         Ok(attr_of(node, state.nodes.get(node)?))
     }
@@ -233,7 +281,11 @@ impl Session {
     pub fn link(&self, from: NodeNumber, at: At<'_>) -> Result<NodeAttr> {
         let mut state = self.changing()?;
         let name = FileName::new(at.name)?;
+        self.unfold(&mut state, at.directory)?;
         state.nodes.check_free(at.directory, at.name)?;
+        if state.nodes.is_orphan(from) {
+            return Err(Error::not_found("the file has no name any more"));
+        }
         if let Body::Directory(_) = state.nodes.get(from)?.body {
             return Err(Error::new(ErrorKind::NotPermitted, "a directory cannot be linked"));
         }
@@ -249,7 +301,8 @@ impl Session {
     /// # Errors
     /// `NotFound`, `NotEmpty`, `IsDirectory`, `NotDirectory`.
     pub fn remove(&self, at: At<'_>, as_directory: bool) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::Other)?;
+        self.unfold(&mut state, at.directory)?;
         state.nodes.check_remove(at.directory, at.name, as_directory)?;
         let op = Op::Remove { parent: at.directory, name: FileName::new(at.name)?, time: Timestamp::now() };
         let orphan = state.change(op)?;
@@ -266,6 +319,7 @@ impl Session {
         let exchange = how == Replacing::Exchange;
         let pair = |at: At<'_>| Ok((at.directory, FileName::new(at.name)?));
         let (from_pair, to_pair) = (pair(from)?, pair(to)?);
+        [from, to].iter().try_for_each(|at| self.unfold(&mut state, at.directory))?;
         // First: what is in the way is in the way, whatever it is.
         if how == Replacing::Never && state.nodes.child(from.directory, from.name)?.is_some() {
             state.nodes.check_free(to.directory, to.name)?;
@@ -280,13 +334,16 @@ impl Session {
     ///
     /// # Errors
     /// `NotFound` if it is gone; `ReadOnly` once committed.
-    pub fn change(&self, node: NodeNumber, mode: Option<u16>, mtime: Option<Timestamp>) -> Result<()> {
-        let mut state = self.changing()?;
+    pub fn change(&self, node: NodeNumber, mode: Option<u16>, time: Option<SetTime>) -> Result<()> {
+        let mut state = self.changing_by(Change::of_attributes(node))?;
         state.nodes.get(node)?;
-        if mode.is_none() && mtime.is_none() {
-            return Ok(());
-        }
-        state.change(Op::Change { node, mode, mtime })?;
+        let (mtime, mark) = match time {
+            Some(SetTime::To(time)) => (Some(time), state.mark_when_timed(node)),
+            Some(SetTime::Now) => (Some(Timestamp::now()), None),
+            None if mode.is_none() => return Ok(()),
+            None => (None, None),
+        };
+        state.change(Op::Change { node, mode, mtime, mark })?;
         if let Some(open) = state.open.get_mut(&node).filter(|_| mtime.is_some()) {
             open.time_unwritten = false;
         }
@@ -306,7 +363,7 @@ impl Session {
     /// # Errors
     /// `TooLarge` beyond [`MAX_XATTR_LEN`]; `NotFound` if the node is gone.
     pub fn set_xattr(&self, node: NodeNumber, name: &[u8], value: &[u8]) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::of_attributes(node))?;
         state.nodes.get(node)?;
         if !name.starts_with(b"user.") {
             let prefix = crate::name::show(name.split(|&byte| byte == b'.').next().unwrap_or(name));
@@ -346,7 +403,7 @@ impl Session {
     /// # Errors
     /// `ReadOnly` once committed; those of the journal.
     pub fn set_info(&self, info: BuildInfo) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::Other)?;
         let json = serde_json::to_vec(&info).expect("strings and numbers become JSON");
         if json.len() > op::MAX_OP_LEN / 2 {
             return Err(Error::new(ErrorKind::TooLarge, "the metadata is longer than 512 KiB"));
@@ -356,32 +413,44 @@ impl Session {
         Ok(())
     }
 
-    /// Locks the state for a change, which makes an interrupted session an open one.
+    /// Locks the state for a change, which makes the session an open one unless it was committed by somebody.
     fn changing(&self) -> Result<MutexGuard<'_, State>> {
+        self.changing_by(Change::Growth)
+    }
+
+    fn changing_by(&self, change: Change) -> Result<MutexGuard<'_, State>> {
         self.activity.touched();
         let mut state = self.state.lock();
-        match state.phase {
-            SessionState::Open => Ok(state),
-            SessionState::Interrupted => {
-                state.phase = SessionState::Open;
-                Ok(state)
+        match (state.phase, state.finish.own) {
+            (SessionState::Open, _) => {}
+            (SessionState::Interrupted | SessionState::Suspect, _) => state.phase = SessionState::Open,
+            (SessionState::Committed, Some(build)) => state.reopen(build)?,
+            (SessionState::Committing, _) => {
+                return Err(Error::new(ErrorKind::Busy, "the session is being committed"));
             }
-            SessionState::Committing => Err(Error::new(ErrorKind::Busy, "the session is being committed")),
-            SessionState::Committed => Err(Error::new(ErrorKind::ReadOnly, "the session has become a build")),
-            SessionState::Aborted => Err(Error::not_found("the session is gone")),
+            (SessionState::Committed, None) => {
+                return Err(Error::new(ErrorKind::ReadOnly, "the session has become a build"));
+            }
+            (SessionState::Aborted, _) => return Err(Error::not_found("the session is gone")),
         }
+        if state.finish.changed(change == Change::Growth) {
+            self.finisher.ring();
+        }
+        Ok(state)
     }
 
     /// Forgets a node that lost its name, unless somebody has it open.
     fn let_go(&self, state: &mut State, orphan: Option<NodeNumber>) {
         let Some(node) = orphan else { return };
         state.failures.remove(&node);
+        state.finish.torn.remove(&node);
         state.unstore(node);
         if state.open.contains_key(&node) {
             return;
         }
-        if let Ok(Bytes::Spool { len, has_file: true }) = state.nodes.bytes(node) {
-            self.activity.spool_changed(*len, 0);
+        let bytes = state.nodes.bytes(node);
+        self.activity.spool_changed(bytes.as_ref().map_or(0, |bytes| bytes.spool_len()), 0);
+        if bytes.is_ok_and(Bytes::has_file) {
             // A file that is left over is removed with the session.
             self.disk().remove(&self.spool_path(node)).ok();
         }
@@ -395,6 +464,31 @@ impl Session {
     fn spool_path(&self, node: NodeNumber) -> PathBuf {
         self.folder.join(registry::DATA).join(format!("{node:x}"))
     }
+}
+
+/// What sort of change somebody makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// Something comes in, or becomes another.
+    Growth,
+    /// Something goes away, or is said of the whole.
+    Other,
+}
+
+impl Change {
+    /// Returns what sort a change of a node's attributes is; the root gets some when it is made.
+    fn of_attributes(node: NodeNumber) -> Change {
+        if node == ROOT { Change::Other } else { Change::Growth }
+    }
+}
+
+/// A new time for a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetTime {
+    /// The time of the call.
+    Now,
+    /// One that the caller knows, such as that of the file it has copied.
+    To(Timestamp),
 }
 
 /// What a rename does with an entry that has the new name.
@@ -411,7 +505,10 @@ pub enum Replacing {
 impl State {
     /// Writes an op to the journal and makes it happen; the caller has checked that it can.
     fn change(&mut self, op: Op) -> Result<Option<NodeNumber>> {
-        self.journal.append(&op)?;
+        // A node without a name ends with the process, and is nothing to a restart.
+        if !op.node().is_some_and(|node| self.nodes.is_orphan(node)) {
+            self.journal.append(&op)?;
+        }
         self.nodes.apply(op)
     }
 

@@ -4,9 +4,11 @@
 //! one which was checked cannot fail. Numbers are given in order and never again, which makes them fit to go on a listing
 //! after entries were removed.
 
-use super::op::{NewNode, NodeNumber, Op};
+use super::junk::finished_name;
+use super::op::{Mark, NewNode, NodeNumber, Op};
+use super::patched::Patched;
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{Content, Timestamp, XattrSet};
+use crate::manifest::{Content, Directory, Timestamp, XattrSet};
 use crate::name::FileName;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -23,6 +25,7 @@ pub(super) struct Node {
     pub(super) parent: NodeNumber,
     pub(super) name: Arc<[u8]>,
     pub(super) mode: u16,
+    pub(super) mark: Mark,
     pub(super) mtime: Timestamp,
     pub(super) xattrs: Option<Box<XattrSet>>,
     pub(super) body: Body,
@@ -36,13 +39,24 @@ pub(super) enum Body {
     Symlink(Box<[u8]>),
 }
 
+impl Body {
+    /// Returns a directory that is a stored one, not unfolded.
+    pub(super) fn folded(directory: Directory) -> Body {
+        Body::Directory(Box::new(Children { folded: Some(directory), ..Children::default() }))
+    }
+}
+
 /// Where the bytes of a file are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Bytes {
     /// In the spool; nowhere as long as nothing was written.
     Spool { len: u64, has_file: bool },
+    /// In the log of small files.
+    Small { start: u64, len: u32 },
     /// In the store, durable.
     Stored(Box<Content>),
+    /// Partly in the store, partly in the spool.
+    Patched(Box<Patched>),
 }
 
 impl Bytes {
@@ -51,7 +65,58 @@ impl Bytes {
     pub(super) fn len(&self) -> u64 {
         match self {
             Bytes::Spool { len, .. } => *len,
+            Bytes::Small { len, .. } => u64::from(*len),
             Bytes::Stored(content) => content.size,
+            Bytes::Patched(patched) => patched.len,
+        }
+    }
+
+    /// Returns how many bytes are in the spool.
+    pub(super) fn spool_len(&self) -> u64 {
+        match self {
+            Bytes::Spool { len, has_file: true } => *len,
+            Bytes::Small { len, .. } => u64::from(*len),
+            Bytes::Patched(patched) => patched.own_len(),
+            Bytes::Spool { has_file: false, .. } | Bytes::Stored(_) => 0,
+        }
+    }
+
+    /// Tells whether the store does not have the bytes as they are.
+    pub(super) fn is_to_be_stored(&self) -> bool {
+        self.len() > 0 && !matches!(self, Bytes::Stored(_) | Bytes::Spool { has_file: false, .. })
+    }
+
+    /// Tells whether there is a spool file.
+    pub(super) fn has_file(&self) -> bool {
+        match self {
+            Bytes::Spool { has_file, .. } => *has_file,
+            Bytes::Small { .. } | Bytes::Stored(_) => false,
+            Bytes::Patched(patched) => patched.has_file,
+        }
+    }
+
+    /// Takes note of a spool file that a restart found.
+    pub(super) fn found_file(&mut self, found_len: u64) {
+        match self {
+            Bytes::Spool { len, has_file } => (*len, *has_file) = (found_len, true),
+            Bytes::Small { .. } | Bytes::Stored(_) => {}
+            Bytes::Patched(patched) => {
+                patched.has_file = true;
+                // A cut is in the journal before it is made, so a shorter file only lost its length.
+                patched.len = found_len.max(patched.kept_len);
+            }
+        }
+    }
+
+    /// Takes note of the length of the spool file.
+    pub(super) fn set_len(&mut self, new: u64) {
+        match self {
+            Bytes::Spool { len, .. } => *len = new,
+            Bytes::Small { .. } | Bytes::Stored(_) => {}
+            Bytes::Patched(patched) => {
+                patched.cut(new);
+                patched.len = new;
+            }
         }
     }
 }
@@ -60,16 +125,23 @@ impl Bytes {
 pub(super) struct Children {
     by_name: HashMap<Arc<[u8]>, NodeNumber>,
     in_order: BTreeSet<NodeNumber>,
+    /// The stored directory that this one is as long as nobody has looked into it: its entries are no nodes yet.
+    folded: Option<Directory>,
 }
 
 impl Children {
+    /// Returns the stored directory, when nobody has looked into this one.
+    pub(super) fn folded(&self) -> Option<&Directory> {
+        self.folded.as_ref()
+    }
+
     /// Returns the children after `after`, in the order of a listing.
     pub(super) fn after(&self, after: NodeNumber) -> impl Iterator<Item = NodeNumber> {
         self.in_order.range(after.saturating_add(1)..).copied()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
+        self.by_name.is_empty() && self.folded.is_none_or(|directory| directory.totals.entries == 0)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = NodeNumber> {
@@ -88,7 +160,7 @@ impl Nodes {
     /// Makes a tree with an empty root.
     pub(super) fn new(time: Timestamp) -> Nodes {
         let body = Body::Directory(Box::default());
-        let root = Node { parent: ROOT, name: Arc::from(&b""[..]), mode: 0o755, mtime: time, xattrs: None, body };
+        let root = Node { parent: ROOT, mode: 0o755, mtime: time, body, ..Node::placeholder() };
         Nodes { slots: vec![Some(root)] }
     }
 
@@ -135,15 +207,44 @@ impl Nodes {
         }
     }
 
-    /// Returns the children of a directory.
+    /// Returns the children of a directory, which must be unfolded.
     ///
     /// # Errors
     /// `NotDirectory` for anything else.
     pub(super) fn children(&self, number: NodeNumber) -> Result<&Children> {
+        let children = self.directory(number)?;
+        assert!(children.folded.is_none(), "a directory is unfolded before anybody looks into it");
+        Ok(children)
+    }
+
+    /// Returns what is known of a directory, unfolded or not.
+    ///
+    /// # Errors
+    /// `NotDirectory` for anything else.
+    pub(super) fn directory(&self, number: NodeNumber) -> Result<&Children> {
         match &self.get(number)?.body {
             Body::Directory(children) => Ok(children),
             _ => Err(not_directory()),
         }
+    }
+
+    /// Makes nodes of the entries of a folded directory, numbered from `first` on.
+    ///
+    /// # Errors
+    /// `Corrupt` if the numbers are taken.
+    pub(super) fn unfold(&mut self, number: NodeNumber, first: NodeNumber, children: Vec<Node>) -> Result<()> {
+        if self.slots.len() > first as usize {
+            return Err(numbered_twice());
+        }
+        self.slots.resize_with(first as usize, || None);
+        let mut unfolded = Children::default();
+        for (child, node) in (first..).zip(children) {
+            unfolded.by_name.insert(node.name.clone(), child);
+            unfolded.in_order.insert(child);
+            self.slots.push(Some(Node { parent: number, ..node }));
+        }
+        self.get_mut(number)?.body = Body::Directory(Box::new(unfolded));
+        Ok(())
     }
 
     /// Returns the child called `name`.
@@ -240,14 +341,18 @@ impl Nodes {
     /// Those of the checks above, when the op was not checked.
     pub(super) fn apply(&mut self, op: Op) -> Result<Option<NodeNumber>> {
         match op {
-            Op::Named { .. } | Op::Info { .. } | Op::Committing { .. } => {}
+            Op::Named { .. } | Op::Info { .. } | Op::Committing { .. } | Op::Reopened { .. } | Op::Torn { .. } => {}
+            Op::Folded { node, directory } => {
+                self.get_mut(node)?.body = Body::folded(directory);
+            }
+            Op::Unfold { .. } => return Err(Error::corrupt("a directory is unfolded with its entries alone")),
             Op::Create { parent, name, node, what, mode, time } => {
-                let body = match what {
-                    NewNode::File => Body::File(Bytes::NONE),
-                    NewNode::Directory => Body::Directory(Box::default()),
-                    NewNode::Symlink(target) => Body::Symlink(target),
+                let (body, mark) = match what {
+                    NewNode::File => (Body::File(Bytes::NONE), Mark::Open),
+                    NewNode::Directory => (Body::Directory(Box::default()), Mark::Neutral),
+                    NewNode::Symlink(target) => (Body::Symlink(target), Mark::Neutral),
                 };
-                self.add(parent, &name, node, Node { mode, mtime: time, body, ..Node::placeholder() }, time)?;
+                self.add(parent, &name, node, Node { mode, mark, mtime: time, body, ..Node::placeholder() }, time)?;
             }
             Op::Link { from, parent, name, node, time } => {
                 let source = self.get(from)?;
@@ -256,18 +361,19 @@ impl Nodes {
                     Body::Symlink(target) => Body::Symlink(target.clone()),
                     Body::Directory(_) => return Err(is_directory()),
                 };
-                let (mode, mtime, xattrs) = (source.mode, source.mtime, source.xattrs.clone());
-                self.add(parent, &name, node, Node { mode, mtime, xattrs, body, ..Node::placeholder() }, time)?;
+                let (mode, mark, mtime, xattrs) = (source.mode, source.mark, source.mtime, source.xattrs.clone());
+                self.add(parent, &name, node, Node { mode, mark, mtime, xattrs, body, ..Node::placeholder() }, time)?;
             }
             Op::Remove { parent, name, time } => {
                 let number = self.detach(parent, name.as_bytes(), time)?;
                 return Ok(Some(number));
             }
             Op::Rename { from, to, exchange, time } => return self.rename(from, to, exchange, time),
-            Op::Change { node, mode, mtime } => {
+            Op::Change { node, mode, mtime, mark } => {
                 let node = self.get_mut(node)?;
                 node.mode = mode.unwrap_or(node.mode);
                 node.mtime = mtime.unwrap_or(node.mtime);
+                node.mark = mark.unwrap_or(node.mark);
             }
             Op::Xattr { node, name, value } => {
                 let node = self.get_mut(node)?;
@@ -280,6 +386,25 @@ impl Nodes {
             }
             Op::Stored { node, content } => *self.bytes_mut(node)? = Bytes::Stored(Box::new(content)),
             Op::Spooled { node } => *self.bytes_mut(node)? = Bytes::NONE,
+            Op::Small { node, start, len, time } => {
+                *self.bytes_mut(node)? = Bytes::Small { start, len };
+                self.get_mut(node)?.mtime = time;
+            }
+            Op::Patched { node, content, len, time } => {
+                *self.bytes_mut(node)? = Bytes::Patched(Box::new(Patched::new(content, len)));
+                self.get_mut(node)?.mtime = time;
+            }
+            Op::Own { node, start, end } => {
+                if let Bytes::Patched(patched) = self.bytes_mut(node)? {
+                    patched.own(start..end);
+                }
+            }
+            Op::Cut { node, len, time } => {
+                if let Bytes::Patched(patched) = self.bytes_mut(node)? {
+                    patched.cut(len);
+                }
+                self.get_mut(node)?.mtime = time;
+            }
         }
         Ok(None)
     }
@@ -294,7 +419,7 @@ impl Nodes {
     ) -> Result<()> {
         self.check_free(parent, name.as_bytes())?;
         if self.slots.len() > number as usize {
-            return Err(Error::corrupt("a node of the session is numbered twice"));
+            return Err(numbered_twice());
         }
         // A replay may leave out numbers whose op was never written.
         self.slots.resize_with(number as usize, || None);
@@ -320,6 +445,11 @@ impl Nodes {
         }
         self.detach(from, from_name, time)?;
         self.attach(to, to_name.into(), moving, time)?;
+        let moved = self.get_mut(moving)?;
+        // A tool that writes under another name and then gives the file its own has finished it.
+        if matches!(moved.mark, Mark::Closed | Mark::Due) && finished_name(from_name) == Some(to_name) {
+            moved.mark = Mark::Finished;
+        }
         match there {
             Some(other) if exchange => {
                 self.attach(from, from_name.into(), other, time)?;
@@ -365,10 +495,16 @@ impl Nodes {
 }
 
 impl Node {
-    fn placeholder() -> Node {
+    /// Returns a node without parent or content, to be filled in.
+    pub(super) fn placeholder() -> Node {
         let (name, body) = (Arc::from(&b""[..]), Body::File(Bytes::NONE));
-        Node { parent: NO_PARENT, name, mode: 0, mtime: Timestamp::default(), xattrs: None, body }
+        let mark = Mark::Neutral;
+        Node { parent: NO_PARENT, name, mode: 0, mark, mtime: Timestamp::default(), xattrs: None, body }
     }
+}
+
+fn numbered_twice() -> Error {
+    Error::corrupt("a node of the session is numbered twice")
 }
 
 fn gone() -> Error {

@@ -1,16 +1,22 @@
 //! The sessions of a vault that this process has locked.
 //!
-//! Each session is a folder of `spool/`: `lock`, which its process holds; `journal`; and `data/` with the spool files by
-//! node number in hexadecimal. The folder's name says nothing, so a session can be renamed.
+//! Each session is a folder of `spool/`: `lock`, which its process holds; `journal`; `small`, the log of small files;
+//! and `data/` with the spool files by node number in hexadecimal. The folder's name says nothing, so a session can be renamed.
 
+use super::auto_commit;
 use super::background::{self, Activity};
+use super::base::children_of;
+use super::finish::FinishRules;
 use super::journal::Journal;
+use super::marks::{Finish, Finisher};
 use super::nodes::{Body, Bytes, Nodes};
 use super::op::{NodeNumber, Op};
-use super::{ReadContent, Session, SessionState, State, folder_path};
-use crate::catalogue::BuildInfo;
+use super::small_log::SmallLog;
+use super::{Change, Ending, ReadContent, Session, SessionForm, SessionState, State, folder_path};
+use crate::catalogue::{Build, BuildInfo};
 use crate::disk::DiskFile;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::{BuildNumber, ChunkId};
 use crate::manifest::Timestamp;
 use crate::name::RefName;
 use crate::store::Store;
@@ -27,6 +33,7 @@ pub(super) const SPOOL: &str = "spool";
 pub(super) const DATA: &str = "data";
 const LOCK: &str = "lock";
 const JOURNAL: &str = "journal";
+const SMALL: &str = "small";
 /// How often, and with what pauses, the lock of a session is tried.
 const LOCK_TRIES: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
@@ -34,7 +41,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// All sessions of a vault that belong to this process; dropping it leaves them on the disk, to be opened again.
 pub struct Sessions {
     registered: Arc<Registered>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// What the background shares with the rest.
@@ -42,6 +49,7 @@ pub(super) struct Registered {
     store: Arc<Store>,
     content: Arc<dyn ReadContent>,
     activity: Arc<Activity>,
+    finisher: Arc<Finisher>,
     list: RwLock<List>,
     /// Held while a session gets or changes its name: two must not take the same one.
     naming: Mutex<()>,
@@ -53,12 +61,29 @@ struct List {
     /// All sessions that somebody may still name by their serial.
     by_serial: BTreeMap<u32, Arc<Session>>,
     /// The ones that have a name, by its folded form.
-    by_name: HashMap<String, u32>,
+    by_name: HashMap<NameKey, u32>,
+}
+
+/// A name, folded, among the workspaces or among those that are copied in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct NameKey {
+    is_workspace: bool,
+    folded: String,
+}
+
+impl NameKey {
+    fn new(name: &RefName, form: SessionForm) -> NameKey {
+        NameKey { is_workspace: form == SessionForm::Workspace, folded: name.folded() }
+    }
 }
 
 impl Registered {
     pub(super) fn activity(&self) -> &Activity {
         &self.activity
+    }
+
+    pub(super) fn finisher(&self) -> &Finisher {
+        &self.finisher
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Session>> {
@@ -67,16 +92,18 @@ impl Registered {
 }
 
 impl Sessions {
-    /// Opens the sessions that earlier processes left, and starts the background.
+    /// Opens the sessions that earlier processes left, and starts the background; `rules` say which of them become builds
+    /// without being told.
     ///
     /// # Errors
     /// `Io` if the spool cannot be listed. A session that cannot be read is left alone, with a warning in the log.
-    pub fn open(store: Arc<Store>, content: Arc<dyn ReadContent>) -> Result<Sessions> {
+    pub fn open(store: Arc<Store>, content: Arc<dyn ReadContent>, rules: FinishRules) -> Result<Sessions> {
         store.disk().create_dir(Path::new(SPOOL))?;
         let registered = Arc::new(Registered {
             store,
             content,
             activity: Arc::new(Activity::new()),
+            finisher: Arc::new(Finisher::new(rules)),
             list: RwLock::default(),
             naming: Mutex::default(),
         });
@@ -87,19 +114,28 @@ impl Sessions {
                 tracing::warn!(%error, folder, "a session was left alone");
             }
         }
-        let shared = registered.clone();
-        let thread = std::thread::Builder::new().name("session-store".into()).spawn(move || background::run(&shared));
-        let thread = thread.map_err(|error| Error::io("start a thread for", SPOOL, error))?;
-        Ok(Sessions { registered, thread: Some(thread) })
+        let mut sessions = Sessions { registered, threads: Vec::new() };
+        sessions.start("session-store", background::run)?;
+        sessions.start("session-finish", auto_commit::run)?;
+        Ok(sessions)
     }
 
-    /// Starts a session: an empty folder, or with `single` a file that is still to be made.
+    fn start(&mut self, name: &str, run: fn(&Registered)) -> Result<()> {
+        let shared = self.registered.clone();
+        let thread = std::thread::Builder::new().name(name.into()).spawn(move || run(&shared));
+        self.threads.push(thread.map_err(|error| Error::io("start a thread for", SPOOL, error))?);
+        Ok(())
+    }
+
+    /// Starts a session: with all that is in `base`, or empty; of a single file, the file is still to be made.
+    ///
+    /// Nothing of the base is read, whatever its size.
     ///
     /// # Errors
     /// `Exists` if a session has the name, case folded; `NoSpace` or `Io` from the disk.
-    pub fn create(&self, name: RefName, single: bool) -> Result<Arc<Session>> {
+    pub fn create(&self, name: RefName, form: SessionForm, base: Option<&Build>) -> Result<Arc<Session>> {
         let _naming = self.registered.naming.lock();
-        self.check_free(&name, None)?;
+        self.check_free(&NameKey::new(&name, form), None)?;
         let disk = self.registered.store.disk();
         let created = Timestamp::now();
         let unique = blake3::hash(format!("{created:?} {} {name}", std::process::id()).as_bytes()).to_hex();
@@ -110,18 +146,23 @@ impl Sessions {
             return Err(Error::new(ErrorKind::Busy, "another process took the new session"));
         }
         let journal = Journal::create(&**disk, &folder.join(JOURNAL))?;
-        let mut state = State::new(name.clone(), created, Nodes::new(created), journal, lock);
-        state.single = single;
-        state.change(Op::Named { name: name.to_string(), single })?;
+        let mut state =
+            State::new(name.clone(), form, created, Nodes::new(created), journal, lock, &folder.join(SMALL));
+        state.change(Op::Named { name: name.to_string(), form, created })?;
+        if let Some(base) = base {
+            state.start_from(base, &*self.registered.content)?;
+        }
         Ok(self.registered.add(folder, state))
     }
 
-    /// Returns the session called `name`, spelled as it was given.
+    /// Returns the session that is copied in as `name`, spelled as it was given.
     pub fn by_name(&self, name: &[u8]) -> Option<Arc<Session>> {
-        let folded = RefName::new(std::str::from_utf8(name).ok()?).ok()?.folded();
-        let list = self.registered.list.read();
-        let session = list.by_serial.get(list.by_name.get(&folded)?)?;
-        (session.name().as_str().as_bytes() == name).then(|| session.clone())
+        self.registered.named(name, SessionForm::Folder)
+    }
+
+    /// Returns the workspace called `name`, spelled as it was given.
+    pub fn workspace(&self, name: &[u8]) -> Option<Arc<Session>> {
+        self.registered.named(name, SessionForm::Workspace)
     }
 
     /// Returns the session with this serial, also one that has become a build since.
@@ -129,11 +170,14 @@ impl Sessions {
         self.registered.list.read().by_serial.get(&serial).cloned()
     }
 
-    /// Returns the sessions that can be changed, by serial.
+    /// Returns the sessions that are copied in, by serial.
     pub fn list(&self) -> Vec<Arc<Session>> {
-        let list = self.registered.list.read();
-        let named: HashSet<u32> = list.by_name.values().copied().collect();
-        list.by_serial.iter().filter(|(serial, _)| named.contains(serial)).map(|(_, session)| session.clone()).collect()
+        self.registered.all_named(false)
+    }
+
+    /// Returns the workspaces, by serial.
+    pub fn workspaces(&self) -> Vec<Arc<Session>> {
+        self.registered.all_named(true)
     }
 
     /// Gives a session another name.
@@ -142,12 +186,12 @@ impl Sessions {
     /// `Exists` if another session has the name, case folded.
     pub fn rename(&self, session: &Session, name: RefName) -> Result<()> {
         let _naming = self.registered.naming.lock();
-        self.check_free(&name, Some(session.serial()))?;
-        let old = session.name();
+        let (old, new) = (NameKey::new(&session.name(), session.form()), NameKey::new(&name, session.form()));
+        self.check_free(&new, Some(session.serial()))?;
         session.set_name(&name)?;
         let mut list = self.registered.list.write();
-        list.by_name.remove(&old.folded());
-        list.by_name.insert(name.folded(), session.serial());
+        list.by_name.remove(&old);
+        list.by_name.insert(new, session.serial());
         Ok(())
     }
 
@@ -166,24 +210,33 @@ impl Sessions {
     /// Takes the name from a session that has become a build; it can still be read by its serial.
     pub fn unname(&self, session: &Session) {
         let mut list = self.registered.list.write();
-        let folded = session.name().folded();
-        if list.by_name.get(&folded) == Some(&session.serial()) {
-            list.by_name.remove(&folded);
+        let key = NameKey::new(&session.name(), session.form());
+        if list.by_name.get(&key) == Some(&session.serial()) {
+            list.by_name.remove(&key);
         }
     }
 
-    /// Forgets a session that has become a build and that nobody reads any more.
+    /// Forgets a session that has become a build, has no name any more, and that nobody reads.
     pub fn forget(&self, serial: u32) {
         let mut list = self.registered.list.write();
-        if list.by_serial.get(&serial).is_some_and(|session| session.phase() == SessionState::Committed) {
+        let is_done = list.by_serial.get(&serial).is_some_and(|session| session.phase() == SessionState::Committed);
+        if is_done && !list.by_name.values().any(|named| *named == serial) {
             list.by_serial.remove(&serial);
         }
     }
 
-    fn check_free(&self, name: &RefName, except: Option<u32>) -> Result<()> {
-        match self.registered.list.read().by_name.get(&name.folded()) {
+    /// Takes note of how a process ended that may have written to sessions.
+    pub fn process_ended(&self, process: u32, ending: Ending) {
+        for session in self.registered.all() {
+            session.process_ended(process, ending);
+        }
+    }
+
+    fn check_free(&self, key: &NameKey, except: Option<u32>) -> Result<()> {
+        match self.registered.list.read().by_name.get(key) {
             Some(serial) if Some(*serial) != except => {
-                let message = format!("there is a session {name} already");
+                let what = if key.is_workspace { "workspace" } else { "session" };
+                let message = format!("there is a {what} {} already", key.folded);
                 Err(Error::new(ErrorKind::Exists, message).with_hint("names that differ in case alone are the same"))
             }
             _ => Ok(()),
@@ -194,29 +247,50 @@ impl Sessions {
 impl Drop for Sessions {
     fn drop(&mut self) {
         self.registered.activity.stop();
-        if let Some(thread) = self.thread.take() {
+        self.registered.finisher.stop();
+        for thread in self.threads.drain(..) {
             thread.join().ok();
+        }
+        for session in self.registered.all() {
+            session.drop_if_committed();
         }
     }
 }
 
 impl Registered {
+    fn named(&self, name: &[u8], form: SessionForm) -> Option<Arc<Session>> {
+        let key = NameKey::new(&RefName::new(std::str::from_utf8(name).ok()?).ok()?, form);
+        let list = self.list.read();
+        let session = list.by_serial.get(list.by_name.get(&key)?)?;
+        (session.name().as_str().as_bytes() == name).then(|| session.clone())
+    }
+
+    fn all_named(&self, are_workspaces: bool) -> Vec<Arc<Session>> {
+        let list = self.list.read();
+        let of_form = |(key, serial): (&NameKey, &u32)| (key.is_workspace == are_workspaces).then_some(*serial);
+        let named: HashSet<u32> = list.by_name.iter().filter_map(of_form).collect();
+        list.by_serial.iter().filter(|(serial, _)| named.contains(serial)).map(|(_, session)| session.clone()).collect()
+    }
+
     fn add(&self, folder: std::path::PathBuf, state: State) -> Arc<Session> {
         let mut list = self.list.write();
         list.next_serial += 1;
         let serial = list.next_serial;
-        let name = state.name.folded();
+        let name = NameKey::new(&state.name, state.form);
         let session = Arc::new(Session {
             serial,
             folder,
             store: self.store.clone(),
             content: self.content.clone(),
             activity: self.activity.clone(),
+            finisher: self.finisher.clone(),
             state: Mutex::new(state),
             closed: Condvar::new(),
         });
         list.by_serial.insert(serial, session.clone());
         list.by_name.entry(name).or_insert(serial);
+        drop(list);
+        self.finisher.ring();
         session
     }
 
@@ -232,25 +306,33 @@ impl Registered {
         if !take_lock(&*lock)? {
             return Ok(());
         }
-        let mut replay = Replay::new();
+        let mut replay = Replay::new(&*self.content);
         let journal = Journal::open(disk, &folder.join(JOURNAL), &mut |op| replay.take(op))?;
-        let is_done = match &replay.committing {
-            Some(id) => self.store.catalogue().build_by_id(id)?.is_some(),
+        let is_done = match replay.committing {
+            Some(root) => self.store.catalogue().builds()?.iter().any(|build| build.root.id == root),
             None => false,
         };
-        let Some(name) = replay.name.filter(|_| !is_done) else {
+        let Some((name, form, created)) = replay.named.filter(|_| !is_done) else {
             // It became a build, or its making was cut off before it had a name.
             return disk.remove_dir_all(&folder);
         };
-        if self.list.read().by_name.contains_key(&name.folded()) {
+        if self.list.read().by_name.contains_key(&NameKey::new(&name, form)) {
             return Err(Error::new(ErrorKind::Exists, format!("there is a session {name} already")));
         }
-        let created = replay.nodes.get(super::ROOT)?.mtime;
-        let mut state = State::new(name, created, replay.nodes, journal, lock);
-        state.single = replay.single;
+        let mut state = State::new(name, form, created, replay.nodes, journal, lock, &folder.join(SMALL));
         state.info = replay.info;
         state.phase = SessionState::Interrupted;
+        state.finish.own = replay.own;
+        state.finish.judged(Vec::new());
+        state.remember_torn(replay.torn);
         self.find_spool_files(&folder, &mut state)?;
+        state.small.find(disk, &state.nodes)?;
+        for (node, found) in state.nodes.iter() {
+            if let Body::File(bytes @ Bytes::Small { .. }) = &found.body {
+                self.activity.spool_changed(0, bytes.spool_len());
+                state.queue.push_back(node);
+            }
+        }
         self.add(folder, state);
         Ok(())
     }
@@ -262,9 +344,9 @@ impl Registered {
             let node = NodeNumber::from_str_radix(&name, 16).ok();
             let body = node.and_then(|node| state.nodes.get_mut(node).ok()).map(|node| &mut node.body);
             match (body, len) {
-                (Some(Body::File(bytes @ Bytes::Spool { .. })), Some(len)) => {
-                    *bytes = Bytes::Spool { len, has_file: true };
-                    self.activity.spool_changed(0, len);
+                (Some(Body::File(bytes @ (Bytes::Spool { .. } | Bytes::Patched(_)))), Some(len)) => {
+                    bytes.found_file(len);
+                    self.activity.spool_changed(0, bytes.spool_len());
                     state.queue.extend(node);
                 }
                 _ => disk.remove(&folder.join(DATA).join(name))?,
@@ -289,32 +371,51 @@ fn take_lock(lock: &dyn DiskFile) -> Result<bool> {
 }
 
 /// What a journal says, op by op.
-struct Replay {
+struct Replay<'a> {
+    content: &'a dyn ReadContent,
     nodes: Nodes,
-    name: Option<RefName>,
-    single: bool,
+    named: Option<(RefName, SessionForm, Timestamp)>,
     info: BuildInfo,
-    committing: Option<RefName>,
+    committing: Option<ChunkId>,
+    own: Option<BuildNumber>,
+    torn: Vec<(NodeNumber, bool, String)>,
 }
 
-impl Replay {
-    fn new() -> Replay {
+impl<'a> Replay<'a> {
+    fn new(content: &'a dyn ReadContent) -> Replay<'a> {
         let nodes = Nodes::new(Timestamp::now());
-        Replay { nodes, name: None, single: false, info: BuildInfo::default(), committing: None }
+        let (info, torn) = (BuildInfo::default(), Vec::new());
+        Replay { content, nodes, named: None, info, committing: None, own: None, torn }
     }
 
     fn take(&mut self, op: Op) -> Result<()> {
         match &op {
-            Op::Named { name, single } => {
-                self.name = Some(RefName::new(name.clone())?);
-                self.single = *single;
+            Op::Named { name, form, created } => self.named = Some((RefName::new(name.clone())?, *form, *created)),
+            Op::Unfold { node, first } => {
+                let folded = *self
+                    .nodes
+                    .directory(*node)?
+                    .folded()
+                    .ok_or_else(|| Error::corrupt("the session's journal unfolds a directory twice"))?;
+                return self.nodes.unfold(*node, *first, children_of(self.content, &folded)?);
             }
             Op::Info { json } => {
                 let wrong = |error| Error::corrupt("the session's metadata cannot be understood").with_source(error);
                 self.info = serde_json::from_slice(json).map_err(wrong)?;
             }
-            Op::Committing { id } => self.committing = Some(RefName::new(id.clone())?),
+            Op::Torn { node, failed, why } => {
+                self.torn.retain(|(torn, sort, _)| (torn, sort) != (node, failed));
+                self.torn.extend(why.clone().map(|why| (*node, *failed, why)));
+            }
+            Op::Reopened { build } => self.own = Some(BuildNumber(*build)),
             _ => {}
+        }
+        match &op {
+            Op::Committing { root } => self.committing = Some(*root),
+            // They are written down even after the commit.
+            Op::Stored { .. } | Op::Unfold { .. } => {}
+            // The commit failed, or the session was opened again after it.
+            _ => self.committing = None,
         }
         if let Some(orphan) = self.nodes.apply(op)? {
             self.nodes.drop_orphan(orphan);
@@ -324,14 +425,24 @@ impl Replay {
 }
 
 impl State {
-    fn new(name: RefName, created: Timestamp, nodes: Nodes, journal: Journal, lock: Arc<dyn DiskFile>) -> State {
+    fn new(
+        name: RefName,
+        form: SessionForm,
+        created: Timestamp,
+        nodes: Nodes,
+        journal: Journal,
+        lock: Arc<dyn DiskFile>,
+        small: &Path,
+    ) -> State {
         State {
             name,
-            single: false,
+            form,
             phase: SessionState::Open,
             created,
             nodes,
             journal,
+            small: SmallLog::new(small),
+            cuts: 0,
             _lock: lock,
             info: BuildInfo::default(),
             open: HashMap::new(),
@@ -341,6 +452,7 @@ impl State {
             failures: BTreeMap::new(),
             dropped_xattrs: BTreeMap::new(),
             stored_bytes: 0,
+            finish: Finish::new(),
             status_text: None,
         }
     }
@@ -349,18 +461,18 @@ impl State {
 impl Session {
     fn set_name(&self, name: &RefName) -> Result<()> {
         let mut state = self.changing()?;
-        let single = state.single;
-        state.change(Op::Named { name: name.to_string(), single })?;
+        let (form, created) = (state.form, state.created);
+        state.change(Op::Named { name: name.to_string(), form, created })?;
         state.name = name.clone();
         Ok(())
     }
 
     fn set_aborted(&self) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::Other)?;
         state.phase = SessionState::Aborted;
         for (_, node) in state.nodes.iter() {
-            if let Body::File(Bytes::Spool { len, has_file: true }) = node.body {
-                self.activity.spool_changed(len, 0);
+            if let Body::File(bytes) = &node.body {
+                self.activity.spool_changed(bytes.spool_len(), 0);
             }
         }
         state.queue.clear();

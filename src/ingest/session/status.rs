@@ -1,7 +1,9 @@
 //! What is said of a session: its state, what is in it, what was left out or went wrong.
 
+use super::finish::Verdict;
 use super::nodes::{Body, Bytes};
 use super::{Session, State, junk};
+use crate::catalogue::Completeness;
 use crate::manifest::Timestamp;
 use crate::name::show;
 use serde::Serialize;
@@ -23,9 +25,11 @@ pub enum SessionState {
     Open,
     /// It was open when its process ended; the next change opens it again.
     Interrupted,
+    /// It is quiet, but may not be whole; the next change makes it open again.
+    Suspect,
     /// It is becoming a build.
     Committing,
-    /// It has become a build, and can only be read.
+    /// It has become a build. When it did so by itself, the next change makes it open again.
     Committed,
     /// It was given up, and is gone.
     Aborted,
@@ -52,8 +56,16 @@ pub struct Status {
     pub files_stored: u64,
     /// Files that somebody has open to write.
     pub files_written: u64,
-    /// Milliseconds since anything was changed in any session of the process.
+    /// The programs that wrote files and have not been seen to end.
+    pub writers: Vec<String>,
+    /// Milliseconds since anything was changed.
     pub quiet_ms: u64,
+    /// Milliseconds for which it must still be quiet before it is judged; `None` if it will not be, as it is.
+    pub left_ms: Option<u64>,
+    /// How sure it would be, or is, that nothing is missing when it becomes a build by itself.
+    pub completeness: Completeness,
+    /// Why it is suspect, or what it waits for.
+    pub reasons: Vec<String>,
     /// Entries that the build will leave out.
     pub junk_count: u64,
     /// The names of the first of them.
@@ -68,6 +80,8 @@ impl Session {
     /// Returns what is known of the session; looks at every node.
     pub fn status(&self) -> Status {
         let state = self.state.lock();
+        let evidence = state.evidence(&self.finisher.rules).unwrap_or_default();
+        let waits = state.phase == SessionState::Open && !state.finish.is_judged;
         let mut status = Status {
             name: state.name.to_string(),
             state: state.phase,
@@ -78,7 +92,15 @@ impl Session {
             bytes: 0,
             files_stored: 0,
             files_written: state.open.values().filter(|open| open.is_written()).count() as u64,
-            quiet_ms: self.activity.quiet_for().as_millis().try_into().unwrap_or(u64::MAX),
+            writers: state.finish.writers.running().map(|caller| caller.to_string()).collect(),
+            quiet_ms: milliseconds(evidence.quiet),
+            left_ms: waits.then(|| milliseconds(evidence.quiet_needed.saturating_sub(evidence.quiet))),
+            completeness: evidence.completeness(),
+            reasons: match (waits, evidence.judge(self.finisher.rules.auto_commit)) {
+                (true, Verdict::Wait(why)) => vec![why],
+                (true, Verdict::Suspect(reasons)) => reasons,
+                _ => state.finish.reasons.clone(),
+            },
             junk_count: 0,
             junk: Vec::new(),
             dropped_xattrs: state.dropped_xattrs.clone(),
@@ -121,6 +143,10 @@ impl Session {
         self.state.lock().status_text = Some((Instant::now(), text.clone()));
         text
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 /// Returns a sentence for each file whose last write failed.
