@@ -6,6 +6,8 @@ mod compare;
 mod copy_in;
 mod crash;
 mod damage;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod engines;
 mod hostile;
 #[cfg(target_os = "linux")]

@@ -3,7 +3,7 @@
 //! The seed is printed; `GAMEVAULT_SEED` takes it back. After each operation its outcome and the file it touched are
 //! compared, now and then and at the end the whole tree, and at last the build that the session becomes.
 
-use crate::stage::{Fixture, Stage};
+use crate::stage::{Fixture, Stage, map_and_write};
 use gamevault::ErrorKind;
 use gamevault::manifest::Timestamp;
 use gamevault::mount::MountOptions;
@@ -744,21 +744,6 @@ impl Subject for ThroughMount<'_> {
     fn start_from(&mut self, id: &str) {
         fs::create_dir(self.stage.path(&format!("{SESSION}@{id}"))).unwrap();
     }
-}
-
-/// Writes `data` through a shared map of the file, which must be long enough.
-fn map_and_write(file: &fs::File, offset: usize, data: &[u8]) -> std::io::Result<()> {
-    use nix::sys::mman::{MapFlags, MsFlags, ProtFlags, mmap, msync, munmap};
-    let len = std::num::NonZeroUsize::new(offset + data.len()).unwrap();
-    // SAFETY: the map is of a file that nobody cuts meanwhile, and is used within its length before it is unmapped.
-    unsafe {
-        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        let map = mmap(None, len, protection, MapFlags::MAP_SHARED, file, 0)?;
-        std::ptr::copy_nonoverlapping(data.as_ptr(), map.as_ptr().cast::<u8>().add(offset), data.len());
-        msync(map, len.get(), MsFlags::MS_SYNC)?;
-        munmap(map, len.get())?;
-    }
-    Ok(())
 }
 
 fn random_path(random: &mut SmallRng) -> String {

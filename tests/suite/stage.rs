@@ -215,3 +215,18 @@ pub fn noise(salt: u64, len: usize) -> Vec<u8> {
     blake3::Hasher::new().update(&salt.to_le_bytes()).finalize_xof().fill(&mut bytes);
     bytes
 }
+
+/// Writes `data` through a shared map of the file, which must be long enough.
+pub fn map_and_write(file: &std::fs::File, offset: usize, data: &[u8]) -> std::io::Result<()> {
+    use nix::sys::mman::{MapFlags, MsFlags, ProtFlags, mmap, msync, munmap};
+    let len = std::num::NonZeroUsize::new(offset + data.len()).unwrap();
+    // SAFETY: the map is of a file that nobody cuts meanwhile, and is used within its length before it is unmapped.
+    unsafe {
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let map = mmap(None, len, protection, MapFlags::MAP_SHARED, file, 0)?;
+        std::ptr::copy_nonoverlapping(data.as_ptr(), map.as_ptr().cast::<u8>().add(offset), data.len());
+        msync(map, len.get(), MsFlags::MS_SYNC)?;
+        munmap(map, len.get())?;
+    }
+    Ok(())
+}

@@ -84,10 +84,11 @@ fn cp_with_holes() {
     }
 }
 
+/// Only root could remove what is in a locked folder of the source.
 #[test]
 fn mv() {
-    let stage =
-        copies(&Copying { programs: &["mv"], line: "cp -a SRC TMP/s && mv TMP/s DST", carries: ALL, without: &[] });
+    let line = "chmod 755 SRC/locked && cp -a SRC TMP/s && mv TMP/s DST";
+    let stage = copies(&Copying { programs: &["mv"], line, carries: ALL, without: &[] });
     if let Some(stage) = stage {
         assert!(!stage.fixture.path("tmp/s").exists(), "mv removes what it moved");
     }
