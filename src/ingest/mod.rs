@@ -6,6 +6,7 @@
 
 mod commit;
 pub mod directory;
+pub mod engines;
 mod ignore_rules;
 mod pipeline;
 pub mod session;

@@ -47,9 +47,9 @@ impl ByteSource for dyn DiskFile + '_ {
     }
 }
 
-impl ReadAt for dyn DiskFile + '_ {
+impl ReadAt for dyn ByteSource + '_ {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        DiskFile::read_at(self, buf, offset)
+        ByteSource::read_at(self, buf, offset)
     }
 }
 

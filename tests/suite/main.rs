@@ -6,6 +6,7 @@ mod compare;
 mod copy_in;
 mod crash;
 mod damage;
+mod engines;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod inferred;
@@ -20,6 +21,8 @@ mod properties;
 mod readme;
 mod repair;
 mod resume;
+#[cfg(target_os = "linux")]
+mod sessions;
 mod snapshot;
 #[cfg(target_os = "linux")]
 mod stage;

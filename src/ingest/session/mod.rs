@@ -9,8 +9,8 @@
 //! when somebody looks into them. A workspace is a session that is worked in and stays.
 //!
 //! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op` and `journal` what is written
-//! down, `nodes` the tree in memory, `base` its unfolding, `data` the bytes of files, `patched` and `file_bytes` where they
-//! are, `small_log` those of small files, `head` those of large ones, `registry` all sessions, `background` the storing of closed files, `commit` the
+//! down, `nodes` the tree in memory, `base` its unfolding, `caches` what an engine makes again, `data` the bytes of files, `patched` and `file_bytes` where they
+//! are, `small_log` those of small files, `head` those of large ones, `registry` all sessions, `background` the storing of closed files, `transfer` what goes to another session, `commit` the
 //! way to a build, `junk` what is left out of it, `status` what is said of a session.
 //!
 //! A session that nobody commits becomes a build when it is whole: `marks` and `writers` remember what tells, `pace` when
@@ -20,6 +20,7 @@
 mod auto_commit;
 mod background;
 mod base;
+mod caches;
 mod commit;
 mod containers;
 mod data;
@@ -37,6 +38,7 @@ mod patched;
 mod registry;
 mod small_log;
 mod status;
+mod transfer;
 mod writers;
 
 pub use commit::CommitRequest;
@@ -81,11 +83,13 @@ pub struct SessionRules {
     pub finish: FinishRules,
     /// Bytes in the spool from which on files are stored, and leave it, beside the copy that brings them.
     pub spool_limit: u64,
+    /// Builds have the caches of engine projects, too.
+    pub keep_caches: bool,
 }
 
 impl Default for SessionRules {
     fn default() -> SessionRules {
-        SessionRules { finish: FinishRules::default(), spool_limit: 4 << 30 }
+        SessionRules { finish: FinishRules::default(), spool_limit: 4 << 30, keep_caches: false }
     }
 }
 
@@ -147,6 +151,7 @@ pub struct Session {
     content: Arc<dyn ReadContent>,
     activity: Arc<Activity>,
     finisher: Arc<Finisher>,
+    keep_caches: bool,
     state: Mutex<State>,
     /// Somebody closed a file that was open to be written.
     closed: Condvar,

@@ -140,6 +140,11 @@ impl Children {
         self.in_order.range(after.saturating_add(1)..).copied()
     }
 
+    /// Returns the child called `name`, if it is a node.
+    pub(super) fn named(&self, name: &[u8]) -> Option<NodeNumber> {
+        self.by_name.get(name).copied()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.by_name.is_empty() && self.folded.is_none_or(|directory| directory.totals.entries == 0)
     }
@@ -174,11 +179,11 @@ impl Nodes {
     }
 
     pub(super) fn get(&self, number: NodeNumber) -> Result<&Node> {
-        self.slots.get(number as usize).and_then(Option::as_ref).ok_or_else(gone)
+        self.slots.get(number as usize).and_then(Option::as_ref).ok_or_else(stale)
     }
 
     pub(super) fn get_mut(&mut self, number: NodeNumber) -> Result<&mut Node> {
-        self.slots.get_mut(number as usize).and_then(Option::as_mut).ok_or_else(gone)
+        self.slots.get_mut(number as usize).and_then(Option::as_mut).ok_or_else(stale)
     }
 
     /// Returns all nodes that are there, with their numbers.
@@ -483,7 +488,8 @@ impl Nodes {
         Ok(number)
     }
 
-    fn is_or_is_below(&self, mut number: NodeNumber, above: NodeNumber) -> bool {
+    /// Tells whether a node is another one or lies below it.
+    pub(super) fn is_or_is_below(&self, mut number: NodeNumber, above: NodeNumber) -> bool {
         loop {
             if number == above {
                 return true;
@@ -509,8 +515,12 @@ fn numbered_twice() -> Error {
     Error::corrupt("a node of the session is numbered twice")
 }
 
+fn stale() -> Error {
+    Error::new(ErrorKind::Stale, "the node is gone")
+}
+
 fn gone() -> Error {
-    Error::not_found("the node is gone")
+    Error::not_found("the directory is gone")
 }
 
 fn no_entry() -> Error {
