@@ -90,7 +90,7 @@ impl Session {
             return Ok(None);
         }
         let rules = &self.finisher.rules;
-        let evidence = Evidence { taken, ..state.evidence(rules)? };
+        let evidence = Evidence { taken, ..state.evidence(rules, &state.caches(self.keep_caches))? };
         Ok(Some(evidence.judge(rules.auto_commit)))
     }
 

@@ -63,6 +63,7 @@ use background::Activity;
 use data::OpenFile;
 use head::Heads;
 use journal::Journal;
+use junk::is_finishing;
 use marks::{Finish, Finisher};
 use nodes::{Body, Bytes, Node, Nodes};
 use op::Op;
@@ -347,7 +348,11 @@ impl Session {
         if how == Replacing::Never && state.nodes.child(from.directory, from.name)?.is_some() {
             state.nodes.check_free(to.directory, to.name)?;
         }
-        state.nodes.check_rename((from.directory, from.name), (to.directory, to.name), exchange)?;
+        let (moving, _) = state.nodes.check_rename((from.directory, from.name), (to.directory, to.name), exchange)?;
+        if state.open.contains_key(&moving) && is_finishing(from.name, to.name) {
+            // The kernel tells of a close after the program that closed has gone on.
+            state.stop_writing(moving);
+        }
         let orphan = state.change(Op::Rename { from: from_pair, to: to_pair, exchange, time: Timestamp::now() })?;
         self.let_go(&mut state, orphan);
         Ok(())

@@ -85,8 +85,8 @@ impl Session {
     /// Returns what is known of the session; looks at every node.
     pub fn status(&self) -> Status {
         let state = self.state.lock();
-        let evidence = state.evidence(&self.finisher.rules).unwrap_or_default();
         let caches = state.caches(self.keep_caches);
+        let evidence = state.evidence(&self.finisher.rules, &caches).unwrap_or_default();
         let waits = state.phase == SessionState::Open && !state.finish.is_judged;
         let mut status = Status {
             name: state.name.to_string(),
