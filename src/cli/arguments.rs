@@ -2,7 +2,7 @@
 
 use super::commands::{
     abort, builds, commit, completions, diff, doctor, init, man, milestone, mount, repair, restore, show, snapshot,
-    stats, status, unmount, verify,
+    stats, status, unmount, verify, workspace,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -72,6 +72,8 @@ pub enum Command {
     Diff(diff::Diff),
     #[command(subcommand)]
     Milestone(milestone::Milestone),
+    #[command(subcommand)]
+    Workspace(workspace::Workspace),
     Commit(commit::Commit),
     Abort(abort::Abort),
     Status(status::Status),

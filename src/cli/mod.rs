@@ -21,6 +21,7 @@ mod progress;
 mod sessions;
 mod table;
 mod text;
+mod workspaces;
 
 use arguments::{Arguments, Global};
 use clap::Parser;

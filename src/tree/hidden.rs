@@ -12,11 +12,13 @@ use crate::manifest::Timestamp;
 pub(super) const HIDDEN_NAME: &[u8] = b".gamevault";
 
 /// The files in it, by name.
-const FILES: [(&[u8], HiddenItem); 4] = [
+const FILES: [(&[u8], HiddenItem); 6] = [
     (b"meta.json", HiddenItem::Meta),
     (b"status.json", HiddenItem::Status),
     (b"commit", HiddenItem::Commit),
     (b"abort", HiddenItem::Abort),
+    (b"changes.md", HiddenItem::Changes),
+    (b"changes.json", HiddenItem::ChangesJson),
 ];
 
 /// Returns the item called `name`.

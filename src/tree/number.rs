@@ -73,12 +73,23 @@ pub(super) enum HiddenItem {
     Commit,
     /// `abort`.
     Abort,
+    /// `changes.md`.
+    Changes,
+    /// `changes.json`.
+    ChangesJson,
 }
 
 impl HiddenItem {
     /// All of them; the index is the item's number.
-    const ALL: [HiddenItem; 5] =
-        [HiddenItem::Directory, HiddenItem::Meta, HiddenItem::Status, HiddenItem::Commit, HiddenItem::Abort];
+    const ALL: [HiddenItem; 7] = [
+        HiddenItem::Directory,
+        HiddenItem::Meta,
+        HiddenItem::Status,
+        HiddenItem::Commit,
+        HiddenItem::Abort,
+        HiddenItem::Changes,
+        HiddenItem::ChangesJson,
+    ];
 }
 
 /// Where a node stands.

@@ -6,6 +6,7 @@ mod milestones;
 mod mounts;
 mod repair;
 mod restore;
+mod sessions;
 mod snapshot;
 mod stats;
 mod verify;

@@ -23,3 +23,5 @@ mod snapshot;
 mod stage;
 mod support;
 mod tidy;
+#[cfg(target_os = "linux")]
+mod workspace;

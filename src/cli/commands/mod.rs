@@ -18,6 +18,7 @@ pub mod stats;
 pub mod status;
 pub mod unmount;
 pub mod verify;
+pub mod workspace;
 
 use super::arguments::Command;
 use super::context::Context;
@@ -41,6 +42,7 @@ pub fn run(command: Command, context: &Context) -> Outcome {
         Command::Commit(arguments) => commit::run(&arguments, context),
         Command::Abort(arguments) => abort::run(&arguments, context),
         Command::Status(arguments) => status::run(&arguments, context),
+        Command::Workspace(arguments) => workspace::run(arguments, context),
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Stats(arguments) => stats::run(&arguments, context),
         Command::Repair(arguments) => repair::run(&arguments, context),

@@ -41,31 +41,34 @@ impl Session {
     /// `Busy` while somebody has a file open to write; `Io` when a write had failed, with the first of the files; `Exists`
     /// if the id or the milestone is taken; `Invalid` if nothing is in the session; those of the store.
     pub fn commit(&self, request: &CommitRequest) -> Result<Build> {
-        let left = self.start_commit(request)?;
-        match self.finish_commit(request, left) {
-            Ok(build) => Ok(build),
-            Err(error) => {
-                let mut state = self.state.lock();
-                state.phase = SessionState::Open;
-                // What was lost with a pack is stored again by the next attempt; the spool has it.
-                state.stored.retain(|_, stored| self.store.is_durable(stored.ticket).is_ok());
-                drop(state);
-                Err(error.context(format!("session {}", self.name())))
-            }
+        if let Some(name) = &request.milestone
+            && self.store.catalogue().milestone(name)?.is_some()
+        {
+            return Err(Error::new(ErrorKind::Exists, format!("there is a milestone {name} already")));
         }
+        let left = self.start_commit(Some(&request.id))?;
+        self.finish_commit(request, left).map_err(|error| self.reopen(error))
+    }
+
+    /// Opens the session to changes again after a commit that failed, and returns the error with the session's name.
+    pub(super) fn reopen(&self, error: Error) -> Error {
+        let mut state = self.state.lock();
+        state.phase = SessionState::Open;
+        // What was lost with a pack is stored again by the next attempt; the spool has it.
+        state.stored.retain(|_, stored| self.store.is_durable(stored.ticket).is_ok());
+        let name = state.name.clone();
+        drop(state);
+        self.closed.notify_all();
+        error.context(format!("session {name}"))
     }
 
     /// Checks what can be checked at once, closes the session to changes, and returns the files that are not stored.
-    fn start_commit(&self, request: &CommitRequest) -> Result<Vec<NodeNumber>> {
-        let catalogue = self.store.catalogue();
-        if catalogue.build_by_id(&request.id)?.is_some() {
-            let message = format!("a build with the id {} exists already", request.id);
-            return Err(Error::new(ErrorKind::Exists, message).with_hint("rename the session and commit it again"));
-        }
-        if let Some(name) = &request.milestone
-            && catalogue.milestone(name)?.is_some()
+    pub(super) fn start_commit(&self, id: Option<&RefName>) -> Result<Vec<NodeNumber>> {
+        if let Some(id) = id
+            && self.store.catalogue().build_by_id(id)?.is_some()
         {
-            return Err(Error::new(ErrorKind::Exists, format!("there is a milestone {name} already")));
+            let message = format!("a build with the id {id} exists already");
+            return Err(Error::new(ErrorKind::Exists, message).with_hint("choose another name for the build"));
         }
         let mut state = self.changing()?;
         let deadline = Instant::now() + CLOSE_GRACE;
@@ -88,38 +91,40 @@ impl Session {
             return Err(Error::invalid(format!("session {} is empty", state.name)));
         }
         state.phase = SessionState::Committing;
-        let left = state.nodes.iter().filter(|(number, _)| !state.stored.contains_key(number));
-        let left = left.filter_map(|(number, node)| match node.body {
-            Body::File(ref bytes) if bytes.is_to_be_stored() && !is_left_out(node) => Some(number),
-            _ => None,
-        });
-        let left = left.collect();
-        state.storing.clear();
-        Ok(left)
+        Ok(state.not_stored())
     }
 
     fn finish_commit(&self, request: &CommitRequest, left: Vec<NodeNumber>) -> Result<Build> {
-        let stored: Vec<(NodeNumber, Ingested)> = left
-            .into_par_iter()
-            .map(|node| {
-                let bytes = self.bytes(node)?;
-                Ok((node, ingest_bytes(&self.store, &bytes, bytes.end(), true, &Progress::new())?))
-            })
-            .collect::<Result<_>>()?;
+        let stored = self.store_files(left)?;
         let mut state = self.state.lock();
-        for (node, stored) in stored {
-            state.stored_bytes += stored.stored_bytes;
-            state.stored.insert(node, stored);
-        }
-        let mut builder =
-            Builder { state: &state, store: &self.store, ticket: Ticket::default(), stored_bytes: state.stored_bytes };
-        let root = builder.tree()?;
-        let draft = builder.draft(request, root)?;
+        state.take_stored(stored);
+        let (id, milestone) = (Some(request.id.clone()), request.milestone.clone());
+        let draft = Draft { id, milestone, ..self.draft(&state, request.completeness)? };
         // A restart that finds this op and the build knows that nothing is left to do.
         state.journal.append(&Op::Committing { id: request.id.to_string() })?;
         let (build, _) = publish(&self.store, draft)?;
         self.become_committed(&mut state);
+        drop(state);
+        self.closed.notify_all();
         Ok(build)
+    }
+
+    /// Stores files that nobody changes meanwhile.
+    pub(super) fn store_files(&self, left: Vec<NodeNumber>) -> Result<Vec<(NodeNumber, Ingested)>> {
+        left.into_par_iter()
+            .map(|node| {
+                let bytes = self.bytes(node)?;
+                Ok((node, ingest_bytes(&self.store, &bytes, bytes.end(), true, &Progress::new())?))
+            })
+            .collect()
+    }
+
+    /// Describes the tree of a session whose files are all stored, as a build without an id.
+    pub(super) fn draft(&self, state: &State, completeness: Completeness) -> Result<Draft> {
+        let stored_bytes = state.stored_bytes;
+        let mut builder = Builder { state, store: &self.store, ticket: Ticket::default(), stored_bytes };
+        let root = builder.tree()?;
+        builder.draft(completeness, root)
     }
 
     /// Points every file at what was stored, and removes the spool.
@@ -144,7 +149,29 @@ impl Session {
     }
 }
 
-fn is_left_out(node: &Node) -> bool {
+impl State {
+    /// Returns the files that are to be stored before a commit; the background stops storing them.
+    pub(super) fn not_stored(&mut self) -> Vec<NodeNumber> {
+        self.storing.clear();
+        let left = self.nodes.iter().filter(|(number, _)| !self.stored.contains_key(number));
+        let left = left.filter_map(|(number, node)| match node.body {
+            Body::File(ref bytes) if bytes.is_to_be_stored() && !is_left_out(node) => Some(number),
+            _ => None,
+        });
+        left.collect()
+    }
+
+    /// Takes note of files that were stored and have not changed since.
+    pub(super) fn take_stored(&mut self, stored: Vec<(NodeNumber, Ingested)>) {
+        for (node, stored) in stored {
+            self.stored_bytes += stored.stored_bytes;
+            self.stored.insert(node, stored);
+        }
+    }
+}
+
+/// Tells whether a node is not in the build that its session becomes.
+pub(super) fn is_left_out(node: &Node) -> bool {
     let mode = matches!(node.body, Body::File(_)).then_some(node.mode);
     is_junk(&node.name, mode)
 }
@@ -267,7 +294,7 @@ impl Builder<'_> {
         })
     }
 
-    fn draft(&mut self, request: &CommitRequest, root: Directory) -> Result<Draft> {
+    fn draft(&mut self, completeness: Completeness, root: Directory) -> Result<Draft> {
         let state = self.state;
         let mut attributes = self.attributes(state.nodes.get(ROOT)?)?;
         let mut single_file = None;
@@ -280,19 +307,20 @@ impl Builder<'_> {
             single_file = Some(show(&file.name));
         }
         let mut info = state.info.clone();
-        info.source.get_or_insert_with(|| format!(".snapshot/{}", state.name));
+        let folder = if state.form == SessionForm::Workspace { "workspaces" } else { ".snapshot" };
+        info.source.get_or_insert_with(|| format!("{folder}/{}", state.name));
         info.tool.get_or_insert_with(|| format!("gamevault {}", env!("CARGO_PKG_VERSION")));
         Ok(Draft {
-            id: Some(request.id.clone()),
+            id: None,
             root,
             attributes,
             single_file,
-            completeness: request.completeness,
+            completeness,
             changed_while_read: Vec::new(),
             ticket: self.ticket,
             stored_bytes: self.stored_bytes,
             info,
-            milestone: request.milestone.clone(),
+            milestone: None,
         })
     }
 }

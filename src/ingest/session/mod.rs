@@ -10,16 +10,19 @@
 //!
 //! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op` and `journal` what is written
 //! down, `nodes` the tree in memory, `base` its unfolding, `data` the bytes of files, `patched` and `file_bytes` where they
-//! are, `small_log` those of small files, `registry` all sessions, `background` the storing of closed files, `commit` the way to a build, `junk` what is
-//! left out of it, `status` what is said of a session.
+//! are, `small_log` those of small files, `registry` all sessions, `background` the storing of closed files, `commit` the
+//! way to a build, `keep` that of a workspace which goes on, `junk` what is left out of it, `changes` what differs from the
+//! base, `status` what is said of a session.
 
 mod background;
 mod base;
+mod changes;
 mod commit;
 mod data;
 mod file_bytes;
 mod journal;
 mod junk;
+mod keep;
 mod nodes;
 mod op;
 mod patched;
@@ -27,6 +30,7 @@ mod registry;
 mod small_log;
 mod status;
 
+pub use changes::Changes;
 pub use commit::CommitRequest;
 pub use data::Space;
 pub use file_bytes::FileBytes;
@@ -115,7 +119,7 @@ pub struct Session {
     content: Arc<dyn ReadContent>,
     activity: Arc<Activity>,
     state: Mutex<State>,
-    /// Somebody closed a file that was open to be written.
+    /// Somebody closed a file that was open to be written, or a commit ended.
     closed: Condvar,
 }
 
@@ -146,6 +150,7 @@ struct State {
     dropped_xattrs: BTreeMap<String, u64>,
     stored_bytes: u64,
     status_text: Option<(std::time::Instant, Arc<Vec<u8>>)>,
+    changes_text: Option<changes::TextCache>,
 }
 
 impl Session {
@@ -380,8 +385,10 @@ impl Session {
     ///
     /// # Errors
     /// `ReadOnly` once committed; those of the journal.
-    pub fn set_info(&self, info: BuildInfo) -> Result<()> {
+    pub fn set_info(&self, mut info: BuildInfo) -> Result<()> {
         let mut state = self.changing()?;
+        // What the session started from is no matter of opinion.
+        info.base = state.info.base.or(info.base);
         let json = serde_json::to_vec(&info).expect("strings and numbers become JSON");
         if json.len() > op::MAX_OP_LEN / 2 {
             return Err(Error::new(ErrorKind::TooLarge, "the metadata is longer than 512 KiB"));
@@ -395,6 +402,11 @@ impl Session {
     fn changing(&self) -> Result<MutexGuard<'_, State>> {
         self.activity.touched();
         let mut state = self.state.lock();
+        // A workspace goes on when it was kept, and those who work in it should not be told that it was busy.
+        while state.form == SessionForm::Workspace && state.phase == SessionState::Committing {
+            self.closed.wait(&mut state);
+        }
+        state.forget_texts();
         match state.phase {
             SessionState::Open => Ok(state),
             SessionState::Interrupted => {
@@ -451,8 +463,15 @@ impl State {
         self.nodes.apply(op)
     }
 
+    /// Makes the next look at what is said of the session see what is about to change, or just has.
+    fn forget_texts(&mut self) {
+        self.status_text = None;
+        self.changes_text = None;
+    }
+
     /// Takes back that a file was stored, because it changes.
     fn unstore(&mut self, node: NodeNumber) {
+        self.forget_texts();
         self.storing.remove(&node);
         self.stored.remove(&node);
     }

@@ -17,7 +17,7 @@ use crate::manifest::Timestamp;
 use crate::name::RefName;
 use crate::store::Store;
 use parking_lot::{Condvar, Mutex, RwLock};
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -48,6 +48,8 @@ pub(super) struct Registered {
     list: RwLock<List>,
     /// Held while a session gets or changes its name: two must not take the same one.
     naming: Mutex<()>,
+    /// The folders of sessions that another process had when they were last tried.
+    elsewhere: Mutex<BTreeSet<String>>,
 }
 
 #[derive(Default)]
@@ -95,10 +97,11 @@ impl Sessions {
             activity: Arc::new(Activity::new()),
             list: RwLock::default(),
             naming: Mutex::default(),
+            elsewhere: Mutex::default(),
         });
         for (folder, len) in registered.store.disk().list(Path::new(SPOOL))? {
             if len.is_none()
-                && let Err(error) = registered.load(&folder)
+                && let Err(error) = registered.load(&folder, LOCK_TRIES)
             {
                 tracing::warn!(%error, folder, "a session was left alone");
             }
@@ -135,6 +138,21 @@ impl Sessions {
             state.start_from(base, &*self.registered.content)?;
         }
         Ok(self.registered.add(folder, state))
+    }
+
+    /// Opens sessions that another process had when they were last tried and has let go since, and returns how many it
+    /// has not.
+    ///
+    /// A session that cannot be read is left alone, with a warning in the log.
+    pub fn take_over(&self) -> usize {
+        let _naming = self.registered.naming.lock();
+        let left = std::mem::take(&mut *self.registered.elsewhere.lock());
+        for folder in left {
+            if let Err(error) = self.registered.load(&folder, 1) {
+                tracing::warn!(%error, folder, "a session was left alone");
+            }
+        }
+        self.registered.elsewhere.lock().len()
     }
 
     /// Returns the session that is copied in as `name`, spelled as it was given.
@@ -262,7 +280,7 @@ impl Registered {
     }
 
     /// Opens the session in a folder of the spool, unless another process has it.
-    fn load(&self, name: &str) -> Result<()> {
+    fn load(&self, name: &str, lock_tries: u32) -> Result<()> {
         let disk = &**self.store.disk();
         let folder = folder_path(name);
         let lock = match disk.open_writable(&folder.join(LOCK)) {
@@ -270,7 +288,8 @@ impl Registered {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             lock => lock?,
         };
-        if !take_lock(&*lock)? {
+        if !take_lock(&*lock, lock_tries)? {
+            self.elsewhere.lock().insert(name.into());
             return Ok(());
         }
         let mut replay = Replay::new(&*self.content);
@@ -324,12 +343,14 @@ impl Registered {
 ///
 /// Tries for a moment: a program that another thread just started holds every lock of this process until it has begun to
 /// run, and a session must not be left alone for that.
-fn take_lock(lock: &dyn DiskFile) -> Result<bool> {
-    for _ in 0..LOCK_TRIES {
+fn take_lock(lock: &dyn DiskFile, tries: u32) -> Result<bool> {
+    for left in (0..tries).rev() {
         if lock.try_lock(true)? {
             return Ok(true);
         }
-        std::thread::sleep(LOCK_PAUSE);
+        if left > 0 {
+            std::thread::sleep(LOCK_PAUSE);
+        }
     }
     Ok(false)
 }
@@ -403,6 +424,7 @@ impl State {
             dropped_xattrs: BTreeMap::new(),
             stored_bytes: 0,
             status_text: None,
+            changes_text: None,
         }
     }
 }
