@@ -47,6 +47,11 @@ impl Workspaces {
         }
     }
 
+    /// Takes those of the mount on `mount`.
+    pub fn in_mount(mount: &Path) -> Workspaces {
+        Workspaces::Mounted(vec![mount.join(FOLDER)])
+    }
+
     /// Returns all of them.
     ///
     /// # Errors

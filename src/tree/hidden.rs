@@ -1,4 +1,4 @@
-//! The directory `.gamevault` of builds, milestones and sessions: reached by name, never listed.
+//! The directory `.gamevault` of builds, milestones, playtests and sessions: reached by name, never listed.
 //!
 //! A listed directory that cannot be removed would break `rsync --delete`, and make any two builds differ.
 
@@ -26,7 +26,7 @@ pub(super) fn item(name: &[u8]) -> Option<HiddenItem> {
     FILES.iter().find(|(file, _)| *file == name).map(|&(_, item)| item)
 }
 
-/// Returns the attributes of a hidden node of a build or milestone.
+/// Returns the attributes of a hidden node of a build, milestone or playtest.
 ///
 /// # Errors
 /// `NotFound` when the build is gone, or has no such file.
@@ -40,7 +40,7 @@ pub(super) fn content_attr(tree: &Tree, slot: Slot, item: HiddenItem) -> Result<
     }
 }
 
-/// Returns what `name` stands for in the hidden directory of a build or milestone.
+/// Returns what `name` stands for in the hidden directory of a build, milestone or playtest.
 pub(super) fn content_lookup(tree: &Tree, slot: Slot, name: &[u8]) -> Result<Option<Attr>> {
     match item(name) {
         Some(HiddenItem::Meta) => Ok(Some(content_attr(tree, slot, HiddenItem::Meta)?)),
@@ -48,7 +48,7 @@ pub(super) fn content_lookup(tree: &Tree, slot: Slot, name: &[u8]) -> Result<Opt
     }
 }
 
-/// Returns the bytes of a hidden file of a build or milestone.
+/// Returns the bytes of a hidden file of a build, milestone or playtest.
 pub(super) fn content_bytes(tree: &Tree, slot: Slot, item: HiddenItem) -> Result<Vec<u8>> {
     match item {
         HiddenItem::Meta => Ok(describe(tree, slot)?.0),
@@ -76,6 +76,9 @@ pub(super) fn json(value: &impl serde::Serialize) -> Vec<u8> {
 
 fn describe(tree: &Tree, slot: Slot) -> Result<(Vec<u8>, Timestamp)> {
     let view = tree.view()?;
+    if let Some(playtest) = view.slot_playtest(slot) {
+        return Ok((json(&**playtest), playtest.ended));
+    }
     let (build, milestone) = view.slot(slot).ok_or_else(|| Error::not_found("the build is gone"))?;
     Ok(match milestone {
         None => (json(&**build), build.created),

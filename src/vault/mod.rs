@@ -4,6 +4,8 @@ mod builds;
 mod config;
 mod milestones;
 mod mounts;
+mod plays;
+mod playtests;
 mod repair;
 mod restore;
 mod sessions;
@@ -12,6 +14,7 @@ mod stats;
 mod verify;
 
 pub use mounts::MountRecord;
+pub use plays::{Play, PlayStart};
 pub use repair::RepairReport;
 pub use restore::{RestoreOptions, RestoreReport};
 pub use snapshot::{SnapshotOptions, SnapshotReport};

@@ -13,6 +13,8 @@ mod kill;
 mod model;
 #[cfg(target_os = "linux")]
 mod mount;
+#[cfg(target_os = "linux")]
+mod play;
 mod properties;
 #[cfg(target_os = "linux")]
 mod readme;

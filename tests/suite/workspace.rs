@@ -110,7 +110,10 @@ fn a_workspace_is_made_changed_kept_and_removed() {
     home.run(["workspace", "remove", "fix", "--force"]).succeeds();
     assert!(!home.path(FIX).exists());
 
-    home.run(["workspace", "create", "gone", "latest"]).succeeds();
+    // The kernel must not remember from here that there is no such name.
+    assert!(!home.path("GameVault/workspaces/gone").exists());
+    fs::create_dir(home.path("GameVault/workspaces/gone@latest")).unwrap();
+    assert!(home.path("GameVault/workspaces/gone/run.sh").exists());
     assert_eq!(names(&home.path("GameVault/workspaces")), ["gone"]);
     fs::remove_dir_all(home.path("GameVault/workspaces/gone")).unwrap();
     assert!(names(&home.path("GameVault/workspaces")).is_empty());

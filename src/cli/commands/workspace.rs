@@ -206,7 +206,7 @@ fn keep(arguments: Keep, context: &Context) -> Outcome {
     let vault = context.open_vault()?;
     let Keep { name, id, label, message, tags, meta } = arguments;
     if let Some(id) = &id
-        && vault.builds()?.iter().any(|build| build.id == *id)
+        && vault.builds()?.iter().any(|build| build.id.folded() == id.folded())
     {
         let error = Error::new(ErrorKind::Exists, format!("a build with the id {id} exists already"));
         return Err(error.with_hint("choose another id, or leave it out to get the next number").into());
