@@ -178,7 +178,9 @@ fn a_program_that_writes_nothing_leaves_its_description() {
     }
     let home = home_with_game(GAME);
     with_own_tmp(&home);
-    let data = play_in_tmp(&home, &["latest", "--json", "--", "true"]).succeeds().data();
+    let printed = play_in_tmp(&home, &["latest", "--json", "--", "printf", "no newline"]).succeeds();
+    assert_eq!(printed.stderr, "no newline");
+    let data = printed.data();
     assert_eq!((&data["exit"], &data["files"]), (&json!("clean"), &json!(1)));
     home.run(["session", "export", data["id"].as_str().unwrap(), "out"]).succeeds();
     assert_eq!(names(&home.path("out")), ["session.json"]);

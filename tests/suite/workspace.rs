@@ -392,3 +392,61 @@ fn a_file_written_anew_with_the_same_bytes_is_no_modification() {
     session.write(a.node, 299_999, b"x").unwrap();
     assert_eq!(kinds(), of(Modified));
 }
+
+/// Whoever works in a workspace is never told that it is busy: changes wait until it was kept.
+#[test]
+fn writers_wait_while_a_workspace_is_kept() {
+    let scene = Changed::new();
+    let vault = Vault::open(&scene.vault()).unwrap();
+    let sessions = vault.sessions().unwrap();
+    let session = change_all(&sessions, &vault);
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    let (kept, written) = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut written = 0;
+            while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                let name = format!("file{written}");
+                let at = At { directory: ROOT, name: name.as_bytes() };
+                let node = session.create(at, NewNode::File, 0o644).unwrap().node;
+                session.open(node, true).unwrap();
+                session.write(node, 0, &noise(written, 70_000)).unwrap();
+                session.write(node, 70_000, b"the end").unwrap();
+                session.close(node, true);
+                written += 1;
+            }
+            written
+        });
+        let mut kept = Vec::new();
+        while kept.len() < 8 {
+            match session.keep(None) {
+                Ok(build) => kept.push(build),
+                // The writer had a file open.
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Busy, "{error}"),
+            }
+        }
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+        (kept, writer.join().unwrap())
+    });
+    assert!(written > 0);
+    let found = files(&session);
+    for number in 0..written {
+        let bytes = &found[&format!("file{number}")];
+        assert!(bytes[..70_000] == noise(number, 70_000) && &bytes[70_000..] == b"the end", "file{number}");
+    }
+    // Each build has whole files alone, and all that the one before had.
+    let counts: Vec<u64> = kept.iter().map(|build| build.root.totals.files).collect();
+    assert!(counts.is_sorted() && counts.iter().all(|&count| count >= 5), "{counts:?}");
+    let last = kept.last().unwrap();
+    let mut sizes = Vec::new();
+    vault
+        .reader()
+        .for_each_entry(last.root.id, &mut |entry| {
+            if let gamevault::manifest::EntryKind::File(content) = &entry.kind {
+                sizes.push((entry.name.to_string(), content.size));
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert!(sizes.iter().all(|(name, size)| !name.starts_with("file") || *size == 70_007), "{sizes:?}");
+    assert_no_problems(&vault);
+}

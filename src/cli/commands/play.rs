@@ -33,6 +33,8 @@ const HOME: [(&str, &str); 4] =
 /// GAMEVAULT_BUILD_ID, and in GAMEVAULT_SESSION_DIR a folder for what it wants to tell: session.json, events.jsonl,
 /// saves/, screens/, log.txt, crash/. All of that is kept, and shown in feedback/<build>/sessions/ of a mount.
 ///
+/// With --json, what the program prints goes to standard error.
+///
 /// Ends with the program's exit code, or 128 and the number of the signal that ended it. What keeps the program from
 /// starting is told by the exit codes of every command.
 #[derive(Debug, Args)]
@@ -75,7 +77,7 @@ fn in_room(arguments: &Play, vault: &Vault, build: &Build, room: &Room, context:
     let id = vault.new_play_id()?;
     let workspaces = Workspaces::in_mount(room.root());
     let workspace = enter(arguments, &workspaces, build, &id)?;
-    let setting = Setting { arguments, vault, build, workspace: &workspace };
+    let setting = Setting { arguments, vault, build, workspace: &workspace, json: context.json() };
     let host = environment::host_name(context.variables());
     let (play, program) = setting.begin(id, room.own_mount(), host).inspect_err(|_| {
         // Nothing was written, so nothing is lost.
@@ -109,12 +111,14 @@ struct Setting<'a> {
     vault: &'a Vault,
     build: &'a Build,
     workspace: &'a Workspace,
+    /// Whether standard output is for the answer alone.
+    json: bool,
 }
 
 impl Setting<'_> {
     /// Writes down that the play begins, and starts the program.
     fn begin(&self, id: RefName, own_mount: Option<&Path>, host: Option<String>) -> Result<(Played, Program)> {
-        let Setting { arguments, vault, build, workspace } = self;
+        let Setting { arguments, vault, build, workspace, .. } = self;
         let start = PlayStart {
             build: build.number,
             command: arguments.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
@@ -143,6 +147,9 @@ impl Setting<'_> {
         let mut command = Command::new(if is_path { folder.join(&program) } else { program.clone() });
         command.args(&arguments.command[1..]).current_dir(folder);
         command.env("GAMEVAULT_BUILD_ID", build.id.as_str()).env("GAMEVAULT_SESSION_DIR", play.session_dir());
+        if self.json {
+            command.stdout(std::io::stderr());
+        }
         if arguments.home {
             let home = play.session_dir().join("home");
             std::fs::create_dir(&home).map_err(|error| Error::io("make the folder", &home, error))?;

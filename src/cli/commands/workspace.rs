@@ -214,7 +214,8 @@ fn keep(arguments: Keep, context: &Context) -> Outcome {
     let describe = |info: &mut BuildInfo| {
         info.label = label.or(info.label.take());
         info.message = message.or(info.message.take());
-        info.tags.extend(tags);
+        // What a keep that failed left of them is there already.
+        info.tags.extend(tags.into_iter().filter(|tag| !info.tags.contains(tag)).collect::<Vec<_>>());
         info.meta.extend(meta);
     };
     let kept = Workspaces::of(&vault)?.get(&name)?.keep(id.as_ref(), describe)?;
