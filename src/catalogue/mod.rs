@@ -3,10 +3,12 @@
 //! It runs in WAL mode; each thread that reads takes a connection from a pool, and changes go through one connection a
 //! process. All SQL of the crate is here. Everything in it but the `seen` table can be rebuilt from packs.
 
+mod playtests;
 mod records;
 mod rows;
 mod seen;
 
+pub use playtests::{NumberedPlaytest, PlayEnding, Playtest};
 pub use records::{Build, BuildInfo, Ci, Completeness, LeftOut, Milestone, Record, Superseded, Vcs};
 pub use rows::{ChunkPlace, NewChunk, NewPack, Publish, Totals as CatalogueTotals};
 pub use seen::{SeenFile, folder_key};
@@ -18,7 +20,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The format of the catalogue; another one is rebuilt from packs.
-pub const CATALOGUE_VERSION: i64 = 1;
+pub const CATALOGUE_VERSION: i64 = 2;
+
+/// The format before there were playtests; it becomes the present one when it is opened.
+const WITHOUT_PLAYTESTS: i64 = 1;
 
 /// How long a process waits for another one's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -39,8 +44,9 @@ impl Catalogue {
         let connection = connect(path)?;
         connection
             .execute_batch(&format!(
-                "BEGIN; {} PRAGMA user_version = {CATALOGUE_VERSION}; COMMIT;",
-                include_str!("schema.sql")
+                "BEGIN; {} {} PRAGMA user_version = {CATALOGUE_VERSION}; COMMIT;",
+                include_str!("schema.sql"),
+                include_str!("playtests.sql")
             ))
             .map_err(|error| failure(path, error))?;
         Ok(Catalogue { path: path.into(), writer: Mutex::new(connection), readers: Mutex::default() })
@@ -56,9 +62,21 @@ impl Catalogue {
             return Err(Error::not_found(format!("the catalogue {} is missing", path.display())).with_hint(hint));
         }
         let connection = connect(path)?;
-        let version: i64 = connection
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .map_err(|error| failure(path, error))?;
+        let version_of = |connection: &Connection| {
+            connection
+                .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+                .map_err(|error| failure(path, error))
+        };
+        let mut version = version_of(&connection)?;
+        if version == WITHOUT_PLAYTESTS {
+            // Another process may do the same at the same time: the second finds the table there.
+            let add = format!(
+                "BEGIN IMMEDIATE; {} PRAGMA user_version = {CATALOGUE_VERSION}; COMMIT;",
+                include_str!("playtests.sql")
+            );
+            connection.execute_batch(&add).map_err(|error| failure(path, error))?;
+            version = version_of(&connection)?;
+        }
         if version != CATALOGUE_VERSION {
             let message = format!("the catalogue {} has version {version}, not {CATALOGUE_VERSION}", path.display());
             return Err(Error::corrupt(message).with_hint(hint));

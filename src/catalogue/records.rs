@@ -1,5 +1,7 @@
-//! What is known of builds and milestones: the records that packs keep and the catalogue indexes.
+//! What is known of builds and milestones: the records that packs keep and the catalogue indexes; playtests have a file of
+//! their own.
 
+use super::Playtest;
 use crate::id::BuildNumber;
 use crate::manifest::{Attributes, Directory, Timestamp};
 use crate::name::RefName;
@@ -192,4 +194,6 @@ pub enum Record {
         /// When it was removed.
         created: Timestamp,
     },
+    /// A play was recorded.
+    Playtest(Box<Playtest>),
 }

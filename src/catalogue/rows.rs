@@ -262,7 +262,7 @@ impl Publish<'_> {
     /// its new id.
     ///
     /// # Errors
-    /// `Exists` if a build has the number or the id already.
+    /// `Exists` if a build has the number or the id already, or a playtest the id.
     pub fn add_record(&self, record: &Record) -> Result<()> {
         if let Record::Build(build) = record
             && let Some(superseded) = &build.supersedes
@@ -285,11 +285,15 @@ impl Publish<'_> {
             Record::MilestoneRemoved { name, serial, .. } => self
                 .execute("DELETE FROM milestone WHERE folded = ?1", params![name.folded()])
                 .and_then(|()| self.raise("milestone", *serial)),
+            Record::Playtest(playtest) => self.add_playtest(playtest),
         };
         outcome.map_err(|error| match (error.sqlite_error_code(), record) {
             (Some(rusqlite::ErrorCode::ConstraintViolation), Record::Build(build)) => {
                 Error::new(ErrorKind::Exists, format!("a build with the id {} exists already", build.id))
                     .with_hint("choose another id with --id")
+            }
+            (Some(rusqlite::ErrorCode::ConstraintViolation), Record::Playtest(playtest)) => {
+                Error::new(ErrorKind::Exists, format!("there is a playtest {} already", playtest.id))
             }
             _ => self.catalogue.failure(error),
         })
@@ -318,7 +322,7 @@ impl Publish<'_> {
         record.map(|record| parse(&record)).transpose()
     }
 
-    fn execute(&self, sql: &str, args: impl rusqlite::Params) -> rusqlite::Result<()> {
+    pub(super) fn execute(&self, sql: &str, args: impl rusqlite::Params) -> rusqlite::Result<()> {
         self.connection.prepare_cached(sql)?.execute(args).map(|_| ())
     }
 
@@ -351,7 +355,7 @@ fn place_of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<ChunkPlace> {
     })
 }
 
-fn parse<T: serde::de::DeserializeOwned>(record: &str) -> Result<T> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(record: &str) -> Result<T> {
     serde_json::from_str(record).map_err(|error| {
         Error::corrupt(format!("the catalogue holds a record that cannot be read: {error}"))
             .with_hint("run `gamevault repair`: it rebuilds the catalogue from the packs")
@@ -359,6 +363,6 @@ fn parse<T: serde::de::DeserializeOwned>(record: &str) -> Result<T> {
     })
 }
 
-fn to_json(value: &impl serde::Serialize) -> String {
+pub(super) fn to_json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("records have string keys and finite numbers")
 }

@@ -1,4 +1,5 @@
--- The catalogue, version 1: where chunks are, what builds and milestones there are, what snapshots have seen.
+-- The catalogue, version 2: where chunks are, what builds and milestones there are, what snapshots have seen; playtests
+-- stand in playtests.sql.
 -- All of it but `seen` can be rebuilt from packs; `seen` only saves work.
 
 CREATE TABLE pack (

@@ -1,8 +1,8 @@
 //! What may be written after `gamevault`: the options of every command, and the list of commands.
 
 use super::commands::{
-    abort, builds, commit, completions, diff, doctor, engine, init, man, milestone, mount, repair, restore, show,
-    snapshot, stats, status, unmount, verify,
+    abort, builds, commit, completions, diff, doctor, engine, init, man, milestone, mount, play, repair, restore,
+    resume, session, show, snapshot, stats, status, unmount, verify, workspace,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -18,7 +18,8 @@ use tracing::level_filters::LevelFilter;
 #[derive(Debug, Parser)]
 #[command(name = "gamevault", version, max_term_width = 100)]
 #[command(after_long_help = "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 exists or conflict, 5 incomplete, \
-    6 integrity error, 7 busy, 8 no space, 9 differences found, 10 nothing changed, 130 interrupted.")]
+    6 integrity error, 7 busy, 8 no space, 9 differences found, 10 nothing changed, 130 interrupted. \
+    `play` ends as its program does.")]
 pub struct Arguments {
     #[command(flatten)]
     pub global: Global,
@@ -72,6 +73,12 @@ pub enum Command {
     Diff(diff::Diff),
     #[command(subcommand)]
     Milestone(milestone::Milestone),
+    #[command(subcommand)]
+    Workspace(workspace::Workspace),
+    Play(play::Play),
+    #[command(subcommand)]
+    Session(session::Session),
+    Resume(resume::Resume),
     Commit(commit::Commit),
     Abort(abort::Abort),
     Status(status::Status),

@@ -7,6 +7,7 @@
 mod arguments;
 mod background;
 mod build_view;
+mod child;
 mod commands;
 mod context;
 mod environment;
@@ -17,10 +18,14 @@ mod logging;
 mod masking;
 mod meter;
 mod output;
+mod playtest_files;
+mod playtest_view;
 mod progress;
+mod room;
 mod sessions;
 mod table;
 mod text;
+mod workspaces;
 
 use arguments::{Arguments, Global};
 use clap::Parser;
@@ -34,21 +39,21 @@ use std::process::ExitCode;
 pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return refuse(&error).into(),
+        Err(error) => return refuse(&error),
     };
     let context = Context::new(arguments.global);
     logging::install(&context, arguments.command.log_level());
     let result = commands::run(arguments.command, &context);
-    output::finish(&context, result).into()
+    output::finish(&context, result)
 }
 
 /// Prints what is wrong with the arguments, or the help that was asked for.
-fn refuse(error: &clap::Error) -> Exit {
+fn refuse(error: &clap::Error) -> ExitCode {
     let no_arguments = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
     if no_arguments || !error.use_stderr() {
         // Nothing is left to do when the help cannot be printed.
         let _ = error.print();
-        return if no_arguments { Exit::Usage } else { Exit::Ok };
+        return if no_arguments { Exit::Usage } else { Exit::Ok }.into();
     }
     // Without arguments that parse, only their text can tell whether a script is listening.
     let json = std::env::args_os().any(|argument| argument == "--json");

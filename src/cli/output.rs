@@ -9,6 +9,7 @@ use gamevault::error::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::Write;
+use std::process::ExitCode;
 
 /// The version of the JSON object's shape.
 pub const SCHEMA: u32 = 1;
@@ -16,12 +17,14 @@ pub const SCHEMA: u32 = 1;
 /// What a command has to say when it did its work.
 pub struct Answer {
     body: Body,
-    exit: Exit,
+    exit: ExitCode,
     failure: Option<Failure>,
 }
 
 enum Body {
     Nothing,
+    /// For people, where standard output is not this program's own.
+    Aside(String),
     Text(String),
     Json(Value),
 }
@@ -37,24 +40,35 @@ impl Answer {
         Answer::new(Body::Text(text))
     }
 
+    /// Makes an answer for people that goes to standard error, beside the output of a program that this one ran.
+    pub fn aside(text: String) -> Answer {
+        Answer::new(Body::Aside(text))
+    }
+
     /// Makes the answer of a command that has printed all it has to say.
     pub fn nothing() -> Answer {
         Answer::new(Body::Nothing)
     }
 
     fn new(body: Body) -> Answer {
-        Answer { body, exit: Exit::Ok, failure: None }
+        Answer { body, exit: ExitCode::SUCCESS, failure: None }
     }
 
     /// Ends the program with `exit`, though nothing failed.
     pub fn with_exit(mut self, exit: Exit) -> Answer {
-        self.exit = exit;
+        self.exit = exit.into();
+        self
+    }
+
+    /// Ends the program with the code of another program that this one ran.
+    pub fn with_code(mut self, code: u8) -> Answer {
+        self.exit = code.into();
         self
     }
 
     /// Says what the work found to be wrong, and ends the program with that failure's exit.
     pub fn with_failure(mut self, failure: Failure) -> Answer {
-        self.exit = failure.exit;
+        self.exit = failure.exit.into();
         self.failure = Some(failure);
         self
     }
@@ -132,7 +146,7 @@ pub struct Envelope {
 }
 
 /// Prints what a command returned and says how the program ends.
-pub fn finish(context: &Context, result: Result<Answer, Failure>) -> Exit {
+pub fn finish(context: &Context, result: Result<Answer, Failure>) -> ExitCode {
     let answer = match result {
         Ok(answer) => answer,
         Err(failure) => {
@@ -146,7 +160,7 @@ pub fn finish(context: &Context, result: Result<Answer, Failure>) -> Exit {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => exit,
         Err(error) => {
             eprintln!("gamevault: cannot write to standard output: {error}");
-            Exit::Failed
+            Exit::Failed.into()
         }
     }
 }
@@ -157,6 +171,10 @@ pub fn print(context: &Context, answer: Answer) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     match answer.body {
         Body::Nothing => print_asides(&warnings, answer.failure.as_ref()),
+        Body::Aside(text) => {
+            eprint!("{text}");
+            print_asides(&warnings, answer.failure.as_ref());
+        }
         Body::Text(text) => {
             out.write_all(text.as_bytes())?;
             out.flush()?;

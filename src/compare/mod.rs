@@ -8,12 +8,12 @@ use crate::content::Reader;
 use crate::error::{Error, Result};
 use crate::id::ChunkId;
 use crate::manifest::{Entry, EntryKind};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
 /// What happened to one path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// It is only in the newer build.
@@ -31,17 +31,17 @@ pub enum ChangeKind {
 }
 
 /// One difference between two builds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The path, `/`-separated; a folder's ends with `/`. Bytes that are not UTF-8 stand as `\xNN`.
     pub path: String,
     /// What happened to it.
     pub kind: ChangeKind,
     /// Size of the file in the older build, in bytes; absent for what was no file.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_size: Option<u64>,
     /// Size of the file in the newer build, in bytes; absent for what is no file.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_size: Option<u64>,
 }
 

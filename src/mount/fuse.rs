@@ -101,7 +101,7 @@ impl Fuse {
     /// Replies that a name is not there, so that the kernel remembers it: of what games look up, 60 % is not there.
     fn reply_missing(&self, directory: NodeId, reply: ReplyEntry) {
         // A node number of 0 stands for nothing; the rest is not looked at.
-        let ttl = self.tree.names_lifetime(directory).duration();
+        let ttl = self.tree.absence_lifetime(directory).duration();
         reply.entry(&ttl, &self.owner.bare_attr(NodeId(0)), GENERATION);
     }
 

@@ -3,7 +3,7 @@
 //! A session that is renamed into it becomes a build; see [`super::snapshot`].
 
 use super::Tree;
-use super::content::root_attr;
+use super::content::{Root, root_attr};
 use super::number::{Place, Slot};
 use super::root::{BUILDS, Folder, read_only};
 use super::types::{Attr, DirEntry, DirSink, Kind, Lifetime, Looking};
@@ -63,7 +63,7 @@ impl Folder for Builds {
 
 /// Returns the attributes of a build's root, told to the front end.
 pub(super) fn build_attr(tree: &Tree, build: &Build, looking: Looking) -> Attr {
-    root_attr(tree, Slot::of_build(build), build, Place::Folder(BUILDS).node(), looking)
+    root_attr(tree, Slot::of_build(build), Root::of_build(build), Place::Folder(BUILDS).node(), looking)
 }
 
 /// Returns the link's attributes. Each target has a node of its own, so that a front end may keep the target for good.

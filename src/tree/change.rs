@@ -275,6 +275,7 @@ impl Tree {
         match Place::of(node) {
             Place::Root | Place::Folder(_) => root::read_only("the tree's own folders"),
             Place::File | Place::Content { .. } | Place::Link(_) | Place::Hidden(..) => root::read_only("a build"),
+            Place::Feedback { .. } => root::read_only("the folder of a build's playtests"),
             _ => nowhere(node),
         }
     }

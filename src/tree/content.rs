@@ -8,16 +8,33 @@ use super::table::{Node, What};
 use super::types::{Attr, DirEntry, DirSink, Kind, Lifetime, Looking, NodeId};
 use crate::catalogue::Build;
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{Content, Entry, EntryKind, XattrSet};
+use crate::id::ChunkId;
+use crate::manifest::{Attributes, Content, Entry, EntryKind, XattrSet};
 use std::sync::Arc;
 
 /// The size that directories are given, as on most file systems.
 pub(super) const DIRECTORY_SIZE: u64 = 4096;
 
-/// Returns the attributes of the root of `build`, as shown in `parent` under `slot`.
-pub(super) fn root_attr(tree: &Tree, slot: Slot, build: &Build, parent: NodeId, looking: Looking) -> Attr {
-    let what = What::Directory { id: build.root.id, parent };
-    tree.told(Place::Content { slot, ordinal: 0 }, &Node { attributes: build.attributes, what }, looking)
+/// The root of a tree of content.
+#[derive(Clone, Copy)]
+pub(super) struct Root {
+    /// Its root directory.
+    pub(super) id: ChunkId,
+    /// Mode, time and xattrs.
+    pub(super) attributes: Attributes,
+}
+
+impl Root {
+    /// The root of a build.
+    pub(super) fn of_build(build: &Build) -> Root {
+        Root { id: build.root.id, attributes: build.attributes }
+    }
+}
+
+/// Returns the attributes of `root`, as shown in `parent` under `slot`.
+pub(super) fn root_attr(tree: &Tree, slot: Slot, root: Root, parent: NodeId, looking: Looking) -> Attr {
+    let what = What::Directory { id: root.id, parent };
+    tree.told(Place::Content { slot, ordinal: 0 }, &Node { attributes: root.attributes, what }, looking)
 }
 
 /// Returns the attributes of a node that the front end holds.

@@ -1,6 +1,7 @@
-//! The hidden files of a session: `meta.json` to read and write, `status.json` to read, `commit` and `abort` to act.
+//! The hidden files of a session: `meta.json` to read and write, `status.json`, `changes.md` and `changes.json` to read,
+//! `commit` and `abort` to act.
 //!
-//! Making `commit` or `abort` acts at once, and fails as the act fails. What is written to `meta.json` is taken when it is
+//! Making `commit` (or `commit@ID`) or `abort` acts at once, and fails as the act fails. What is written to `meta.json` is taken when it is
 //! whole: at the first flush at which it can be understood.
 
 use super::number::{HiddenItem, Place};
@@ -8,13 +9,17 @@ use super::types::{Access, Attr, AttrChange, Caching, Handle, Lifetime, Opened};
 use super::{Tree, copy_range, hidden};
 use crate::catalogue::BuildInfo;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::session::{ROOT, Session};
+use crate::ingest::session::{ROOT, Session, SessionForm};
 use crate::manifest::Timestamp;
+use crate::name::{RefName, show};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 
 const MAX_META_LEN: u64 = 512 << 10;
 const WRITER: Handle = Handle(2);
+
+/// What the name of an order starts with that says the id of the build.
+const COMMIT_AS: &[u8] = b"commit@";
 
 /// What is being written to the `meta.json` of sessions, by serial.
 pub(super) type MetaBuffers = Mutex<HashMap<u32, Vec<u8>>>;
@@ -28,8 +33,8 @@ pub(super) fn directory(session: &Session) -> Result<Attr> {
 /// Returns what `name` stands for in the hidden directory of a session.
 pub(super) fn lookup(tree: &Tree, serial: u32, name: &[u8]) -> Result<Option<Attr>> {
     match hidden::item(name) {
-        Some(item @ (HiddenItem::Meta | HiddenItem::Status)) => Ok(Some(attr(tree, serial, item)?)),
-        _ => Ok(None),
+        None | Some(HiddenItem::Commit | HiddenItem::Abort) => Ok(None),
+        Some(item) => Ok(Some(attr(tree, serial, item)?)),
     }
 }
 
@@ -49,7 +54,7 @@ pub(super) fn open(tree: &Tree, serial: u32, item: HiddenItem, access: Access) -
         HiddenItem::Directory => {
             return Err(Error::new(ErrorKind::IsDirectory, "a directory cannot be opened as a file"));
         }
-        HiddenItem::Status if access.write => return Err(denied()),
+        HiddenItem::Status | HiddenItem::Changes | HiddenItem::ChangesJson if access.write => return Err(denied()),
         HiddenItem::Meta if access.truncate => drop(tree.meta_buffers.lock().insert(serial, Vec::new())),
         _ => {}
     }
@@ -58,10 +63,19 @@ pub(super) fn open(tree: &Tree, serial: u32, item: HiddenItem, access: Access) -
 
 /// Makes a hidden file, which acts.
 pub(super) fn make_file(tree: &Tree, serial: u32, name: &[u8]) -> Result<(Attr, Opened)> {
-    let item = match hidden::item(name) {
+    let (order, id) = match name.strip_prefix(COMMIT_AS) {
+        Some(id) => (&b"commit"[..], Some(RefName::new(show(id))?)),
+        None => (name, None),
+    };
+    let item = match hidden::item(order) {
         Some(HiddenItem::Commit) => {
             let session = tree.session(serial)?;
-            tree.commit(&session, session.name(), None)?;
+            match session.form() {
+                SessionForm::Workspace => tree.keep(&session, id)?,
+                SessionForm::Folder | SessionForm::SingleFile => {
+                    tree.commit(&session, id.unwrap_or_else(|| session.name()), None)?;
+                }
+            }
             HiddenItem::Commit
         }
         Some(HiddenItem::Abort) => {
@@ -89,7 +103,6 @@ pub(super) fn write(tree: &Tree, serial: u32, item: HiddenItem, offset: u64, dat
     match item {
         // What is written into the order is no part of it.
         HiddenItem::Commit | HiddenItem::Abort => Ok(()),
-        HiddenItem::Status | HiddenItem::Directory => Err(denied()),
         HiddenItem::Meta => {
             let end = offset.saturating_add(data.len() as u64);
             check_len(end)?;
@@ -100,6 +113,7 @@ pub(super) fn write(tree: &Tree, serial: u32, item: HiddenItem, offset: u64, dat
             buffer[offset as usize..end as usize].copy_from_slice(data);
             Ok(())
         }
+        HiddenItem::Status | HiddenItem::Changes | HiddenItem::ChangesJson | HiddenItem::Directory => Err(denied()),
     }
 }
 
@@ -112,8 +126,8 @@ pub(super) fn set_attr(tree: &Tree, serial: u32, item: HiddenItem, change: &Attr
             text.resize(size as usize, b' ');
             tree.meta_buffers.lock().insert(serial, text);
         }
-        (HiddenItem::Status | HiddenItem::Directory, Some(_)) => return Err(denied()),
-        _ => {}
+        (HiddenItem::Commit | HiddenItem::Abort, _) | (_, None) => {}
+        (_, Some(_)) => return Err(denied()),
     }
     attr(tree, serial, item)
 }
@@ -153,6 +167,8 @@ fn bytes(tree: &Tree, serial: u32, item: HiddenItem) -> Result<Vec<u8>> {
             None => Ok(hidden::json(&tree.session(serial)?.info())),
         },
         HiddenItem::Status => Ok(tree.session(serial)?.status_text(false).to_vec()),
+        HiddenItem::Changes => Ok(tree.session(serial)?.changes_markdown()?.to_vec()),
+        HiddenItem::ChangesJson => Ok(tree.session(serial)?.changes_json()?.to_vec()),
         // They outlive their session for those who have them open.
         HiddenItem::Commit | HiddenItem::Abort => Ok(Vec::new()),
         HiddenItem::Directory => Err(Error::new(ErrorKind::IsDirectory, "a directory has no bytes to read")),

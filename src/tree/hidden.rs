@@ -1,4 +1,4 @@
-//! The directory `.gamevault` of builds, milestones and sessions: reached by name, never listed.
+//! The directory `.gamevault` of builds, milestones, playtests and sessions: reached by name, never listed.
 //!
 //! A listed directory that cannot be removed would break `rsync --delete`, and make any two builds differ.
 
@@ -12,11 +12,13 @@ use crate::manifest::Timestamp;
 pub(super) const HIDDEN_NAME: &[u8] = b".gamevault";
 
 /// The files in it, by name.
-const FILES: [(&[u8], HiddenItem); 4] = [
+const FILES: [(&[u8], HiddenItem); 6] = [
     (b"meta.json", HiddenItem::Meta),
     (b"status.json", HiddenItem::Status),
     (b"commit", HiddenItem::Commit),
     (b"abort", HiddenItem::Abort),
+    (b"changes.md", HiddenItem::Changes),
+    (b"changes.json", HiddenItem::ChangesJson),
 ];
 
 /// Returns the item called `name`.
@@ -24,7 +26,7 @@ pub(super) fn item(name: &[u8]) -> Option<HiddenItem> {
     FILES.iter().find(|(file, _)| *file == name).map(|&(_, item)| item)
 }
 
-/// Returns the attributes of a hidden node of a build or milestone.
+/// Returns the attributes of a hidden node of a build, milestone or playtest.
 ///
 /// # Errors
 /// `NotFound` when the build is gone, or has no such file.
@@ -38,7 +40,7 @@ pub(super) fn content_attr(tree: &Tree, slot: Slot, item: HiddenItem) -> Result<
     }
 }
 
-/// Returns what `name` stands for in the hidden directory of a build or milestone.
+/// Returns what `name` stands for in the hidden directory of a build, milestone or playtest.
 pub(super) fn content_lookup(tree: &Tree, slot: Slot, name: &[u8]) -> Result<Option<Attr>> {
     match item(name) {
         Some(HiddenItem::Meta) => Ok(Some(content_attr(tree, slot, HiddenItem::Meta)?)),
@@ -46,7 +48,7 @@ pub(super) fn content_lookup(tree: &Tree, slot: Slot, name: &[u8]) -> Result<Opt
     }
 }
 
-/// Returns the bytes of a hidden file of a build or milestone.
+/// Returns the bytes of a hidden file of a build, milestone or playtest.
 pub(super) fn content_bytes(tree: &Tree, slot: Slot, item: HiddenItem) -> Result<Vec<u8>> {
     match item {
         HiddenItem::Meta => Ok(describe(tree, slot)?.0),
@@ -74,6 +76,9 @@ pub(super) fn json(value: &impl serde::Serialize) -> Vec<u8> {
 
 fn describe(tree: &Tree, slot: Slot) -> Result<(Vec<u8>, Timestamp)> {
     let view = tree.view()?;
+    if let Some(playtest) = view.slot_playtest(slot) {
+        return Ok((json(&**playtest), playtest.ended));
+    }
     let (build, milestone) = view.slot(slot).ok_or_else(|| Error::not_found("the build is gone"))?;
     Ok(match milestone {
         None => (json(&**build), build.created),

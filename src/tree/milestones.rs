@@ -3,7 +3,7 @@
 //! A symlink made here (`ln -s ../builds/42 alpha`) sets a milestone; the next look finds the directory.
 
 use super::Tree;
-use super::content::root_attr;
+use super::content::{Root, root_attr};
 use super::number::{Place, Slot};
 use super::root::{Folder, MILESTONES, read_only};
 use super::types::{Attr, DirEntry, DirSink, Kind, Lifetime, Looking};
@@ -93,7 +93,13 @@ fn linked_build(view: &View, target: &[u8]) -> Result<Build> {
 
 fn milestone_attr(tree: &Tree, view: &View, milestone: &Milestone, looking: Looking) -> Option<Attr> {
     let build = view.marked(milestone)?;
-    Some(root_attr(tree, Slot::of_milestone(milestone), build, Place::Folder(MILESTONES).node(), looking))
+    Some(root_attr(
+        tree,
+        Slot::of_milestone(milestone),
+        Root::of_build(build),
+        Place::Folder(MILESTONES).node(),
+        looking,
+    ))
 }
 
 /// The front end asked for a symlink and must be given one, though the next look finds a directory.

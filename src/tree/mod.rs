@@ -11,6 +11,7 @@ mod builds;
 mod change;
 mod content;
 mod control;
+mod feedback;
 mod hidden;
 mod milestones;
 mod number;
@@ -86,14 +87,24 @@ impl Tree {
             Place::Hidden(slot, HiddenItem::Directory) => hidden::content_lookup(self, slot, name),
             Place::Session { serial, node } => snapshot::lookup(self, serial, node, name),
             Place::SessionHidden(serial, HiddenItem::Directory) => control::lookup(self, serial, name),
+            Place::Feedback { build, sessions } => feedback::lookup_below(self, build, sessions, name),
             _ => Err(not_a_directory()),
         }
     }
 
-    /// Returns how long an answer to [`Tree::lookup`] in `directory` holds, whether the name was there or not.
+    /// Returns how long it holds that [`Tree::lookup`] found nothing in `directory`.
+    pub fn absence_lifetime(&self, directory: NodeId) -> Lifetime {
+        match Place::of(directory) {
+            // `mkdir fix@alpha` makes `fix`, and no front end knows that these two are one.
+            Place::Folder(root::SNAPSHOT | root::WORKSPACES) => Lifetime::Never,
+            _ => self.names_lifetime(directory),
+        }
+    }
+
+    /// Returns how long it holds what [`Tree::lookup`] found in `directory`.
     pub fn names_lifetime(&self, directory: NodeId) -> Lifetime {
         match Place::of(directory) {
-            Place::Folder(_) => Lifetime::Short,
+            Place::Folder(_) | Place::Feedback { .. } => Lifetime::Short,
             Place::SessionHidden(..) => Lifetime::Never,
             _ => Lifetime::Forever,
         }
@@ -126,6 +137,7 @@ impl Tree {
             Place::Hidden(slot, item) => hidden::content_attr(self, slot, item),
             Place::Session { serial, node } => snapshot::attr(self, serial, node),
             Place::SessionHidden(serial, item) => control::attr(self, serial, item),
+            Place::Feedback { build, sessions } => feedback::attr(self, build, sessions),
             _ => Err(nowhere(node)),
         }
     }
@@ -141,6 +153,8 @@ impl Tree {
             Place::Hidden(slot, _) => Ok(Place::Content { slot, ordinal: 0 }.node()),
             Place::Session { serial, node } => snapshot::parent(self, serial, node),
             Place::SessionHidden(serial, _) => Ok(Place::Session { serial, node: 0 }.node()),
+            Place::Feedback { build, sessions: true } => Ok(Place::Feedback { build, sessions: false }.node()),
+            Place::Feedback { .. } => Ok(Place::Folder(root::FEEDBACK).node()),
             _ => Err(not_a_directory()),
         }
     }
@@ -159,6 +173,7 @@ impl Tree {
             Place::Content { .. } => content::list(self, directory, after, looking, sink),
             Place::Hidden(_, HiddenItem::Directory) | Place::SessionHidden(_, HiddenItem::Directory) => Ok(()),
             Place::Session { serial, node } => snapshot::list(self, serial, node, after, looking, sink),
+            Place::Feedback { build, sessions } => feedback::list_below(self, build, sessions, after, looking, sink),
             _ => Err(not_a_directory()),
         }
     }
@@ -194,7 +209,7 @@ impl Tree {
             Place::File | Place::Hidden(..) => Ok(kept),
             Place::Session { serial, node } => snapshot::open(self, serial, node, access),
             Place::SessionHidden(serial, item) => control::open(self, serial, item, access),
-            Place::Root | Place::Folder(_) | Place::Content { .. } => {
+            Place::Root | Place::Folder(_) | Place::Content { .. } | Place::Feedback { .. } => {
                 Err(Error::new(ErrorKind::IsDirectory, "a directory cannot be opened as a file"))
             }
             _ => Err(nowhere(node)),
@@ -220,7 +235,7 @@ impl Tree {
             Place::Hidden(slot, item) => Ok(copy_range(&hidden::content_bytes(self, slot, item)?, offset, buf)),
             Place::Session { serial, node } => self.session(serial)?.read(node, offset, buf),
             Place::SessionHidden(serial, item) => control::read(self, serial, item, offset, buf),
-            Place::Root | Place::Folder(_) | Place::Content { .. } => {
+            Place::Root | Place::Folder(_) | Place::Content { .. } | Place::Feedback { .. } => {
                 Err(Error::new(ErrorKind::IsDirectory, "a directory has no bytes to read"))
             }
             _ => Err(nowhere(node)),

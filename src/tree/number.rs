@@ -13,6 +13,7 @@
 //! 3      serial of the session  number in the session a node of a session
 //! 4      slot                   item                  the hidden files of a build or milestone
 //! 5      serial of the session  item                  the hidden files of a session
+//! 6      number of the build    0, 1                  the folders of a build in /feedback
 //! ```
 
 use super::types::NodeId;
@@ -27,7 +28,10 @@ const FIRST_FOLDER: u64 = 16;
 /// The ordinal of the link that stands for a slot: `latest`, or a milestone that was just linked.
 const LINK: u32 = u32::MAX;
 
-/// The root of a tree of content: of a build or of a milestone.
+/// The slots with this bit are of playtests.
+const PLAYTEST: u32 = 1 << 28;
+
+/// The root of a tree of content: of a build, a milestone or a playtest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Slot(u32);
 
@@ -38,22 +42,30 @@ pub(super) enum SlotOwner {
     Build(BuildNumber),
     /// The milestone with this serial.
     Milestone(u64),
+    /// The playtest with this number.
+    Playtest(u64),
 }
 
 impl Slot {
     /// The slot of a build.
     pub(super) fn of_build(build: &Build) -> Slot {
-        Slot(((build.number.0 * 2) & HIGH_MASK) as u32)
+        Slot((build.number.0 * 2) as u32 & (PLAYTEST - 1))
     }
 
     /// The slot of a milestone; setting the milestone anew makes another one.
     pub(super) fn of_milestone(milestone: &Milestone) -> Slot {
-        Slot(((milestone.serial * 2) & HIGH_MASK) as u32 | 1)
+        Slot((milestone.serial * 2) as u32 & (PLAYTEST - 1) | 1)
+    }
+
+    /// The slot of the playtest with this number.
+    pub(super) fn of_playtest(number: u64) -> Slot {
+        Slot(number as u32 & (PLAYTEST - 1) | PLAYTEST)
     }
 
     /// Returns whose slot it is.
     pub(super) fn owner(self) -> SlotOwner {
         match self.0 & 1 {
+            _ if self.0 & PLAYTEST != 0 => SlotOwner::Playtest(u64::from(self.0 & (PLAYTEST - 1))),
             0 => SlotOwner::Build(BuildNumber(u64::from(self.0 / 2))),
             _ => SlotOwner::Milestone(u64::from(self.0 / 2)),
         }
@@ -73,12 +85,23 @@ pub(super) enum HiddenItem {
     Commit,
     /// `abort`.
     Abort,
+    /// `changes.md`.
+    Changes,
+    /// `changes.json`.
+    ChangesJson,
 }
 
 impl HiddenItem {
     /// All of them; the index is the item's number.
-    const ALL: [HiddenItem; 5] =
-        [HiddenItem::Directory, HiddenItem::Meta, HiddenItem::Status, HiddenItem::Commit, HiddenItem::Abort];
+    const ALL: [HiddenItem; 7] = [
+        HiddenItem::Directory,
+        HiddenItem::Meta,
+        HiddenItem::Status,
+        HiddenItem::Commit,
+        HiddenItem::Abort,
+        HiddenItem::Changes,
+        HiddenItem::ChangesJson,
+    ];
 }
 
 /// Where a node stands.
@@ -110,6 +133,13 @@ pub(super) enum Place {
     Hidden(Slot, HiddenItem),
     /// A hidden file of the session with this serial.
     SessionHidden(u32, HiddenItem),
+    /// The folder of the build with this number in `/feedback`, or the folder of its playtests in that.
+    Feedback {
+        /// The build's number.
+        build: u32,
+        /// The folder of its playtests.
+        sessions: bool,
+    },
     /// A number that the tree gives to nothing.
     Nowhere,
 }
@@ -129,6 +159,7 @@ impl Place {
             3 => Place::Session { serial: high, node: low },
             4 => item().map_or(Place::Nowhere, |item| Place::Hidden(Slot(high), item)),
             5 => item().map_or(Place::Nowhere, |item| Place::SessionHidden(high, item)),
+            6 if low <= 1 => Place::Feedback { build: high, sessions: low == 1 },
             _ => Place::Nowhere,
         }
     }
@@ -150,6 +181,7 @@ impl Place {
             Place::Session { serial, node } => number(3, serial, node),
             Place::Hidden(slot, item) => number(4, slot.0, index(item)),
             Place::SessionHidden(serial, item) => number(5, serial, index(item)),
+            Place::Feedback { build, sessions } => number(6, build, u32::from(sessions)),
             Place::File | Place::Nowhere => unreachable!("such a place is not numbered by itself"),
         }
     }
@@ -194,12 +226,21 @@ mod tests {
             Place::Session { serial: 5, node: 70_000 },
             Place::Hidden(slot, HiddenItem::Abort),
             Place::SessionHidden(3, HiddenItem::Directory),
+            Place::Feedback { build: 7, sessions: true },
+            Place::Content { slot: Slot::of_playtest(9), ordinal: 4 },
         ];
         for place in places {
             assert_eq!(Place::of(place.node()), place);
         }
         assert_eq!(Place::of(NodeId(0)), Place::Nowhere);
         assert_eq!(Place::of(NodeId(u64::MAX)), Place::Nowhere);
+    }
+
+    #[test]
+    fn slots_know_their_owners() {
+        assert_eq!(Slot(2 * 77).owner(), SlotOwner::Build(BuildNumber(77)));
+        assert_eq!(Slot((2 * 77) | 1).owner(), SlotOwner::Milestone(77));
+        assert_eq!(Slot::of_playtest(77).owner(), SlotOwner::Playtest(77));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use super::Tree;
 use super::builds::Builds;
+use super::feedback::Feedback;
 use super::milestones::Milestones;
 use super::number::Place;
 use super::snapshot::Snapshot;
@@ -20,10 +21,12 @@ pub(super) const MILESTONES: usize = 1;
 pub(super) const SNAPSHOT: usize = 2;
 /// The index of `/workspaces`.
 pub(super) const WORKSPACES: usize = 3;
+/// The index of `/feedback`.
+pub(super) const FEEDBACK: usize = 4;
 
 /// Returns the top-level folders, in the order of their index.
 pub(super) fn folders() -> Vec<Box<dyn Folder>> {
-    vec![Box::new(Builds), Box::new(Milestones), Box::new(Snapshot), Box::new(Workspaces)]
+    vec![Box::new(Builds), Box::new(Milestones), Box::new(Snapshot), Box::new(Workspaces), Box::new(Feedback)]
 }
 
 /// A top-level folder. What it does not override is refused, because most places cannot be written.
@@ -99,7 +102,8 @@ pub(super) fn refuse(name: &[u8]) -> Error {
     read_only("the root of the vault")
 }
 
-fn plain_directory(node: NodeId, mtime: Timestamp) -> Attr {
+/// Returns the attributes of a directory of the tree's own, whose names change.
+pub(super) fn plain_directory(node: NodeId, mtime: Timestamp) -> Attr {
     Attr {
         node,
         kind: Kind::Directory,

@@ -11,14 +11,11 @@ use super::types::{
 };
 use super::{Tree, content, hidden};
 use crate::catalogue::{Build, Completeness};
-use crate::content::Reader;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::ChunkId;
 use crate::ingest::session::{
-    At, CommitRequest, Ending, FileBytes, NewNode, NodeAttr, NodeKind, NodeNumber, ROOT, ReadContent, Replacing,
-    Session, SessionForm, Sessions,
+    At, CommitRequest, Ending, FileBytes, NewNode, NodeAttr, NodeKind, NodeNumber, ROOT, Replacing, Session,
+    SessionForm, Sessions,
 };
-use crate::manifest::{Content, Entry, XattrSet};
 use crate::name::{RefName, show};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -38,24 +35,6 @@ pub(super) struct SessionTable {
 /// The folder.
 pub(super) struct Snapshot;
 
-impl ReadContent for Reader {
-    fn read_at(&self, content: &Content, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        Reader::read_at(self, content, offset, buf)
-    }
-
-    fn next_data(&self, content: &Content, offset: u64) -> Result<Option<(u64, u64)>> {
-        Reader::next_data(self, content, offset)
-    }
-
-    fn for_each_entry(&self, directory: ChunkId, visit: &mut dyn FnMut(&Entry) -> Result<()>) -> Result<()> {
-        Reader::for_each_entry(self, directory, visit)
-    }
-
-    fn xattrs(&self, id: ChunkId) -> Result<Arc<XattrSet>> {
-        Reader::xattrs(self, id)
-    }
-}
-
 impl Folder for Snapshot {
     fn name(&self) -> &'static str {
         ".snapshot"
@@ -67,7 +46,9 @@ impl Folder for Snapshot {
     }
 
     fn list(&self, tree: &Tree, after: u64, looking: Looking, sink: DirSink<'_>) -> Result<()> {
-        for session in tree.sessions()?.list() {
+        let sessions = tree.sessions()?;
+        sessions.take_over();
+        for session in sessions.list() {
             let cookie = u64::from(session.serial());
             let Some(attr) = top(&session)?.filter(|_| cookie > after) else { continue };
             let attr = told(tree, &session, attr, looking);
@@ -143,7 +124,14 @@ pub(super) fn name_and_base(tree: &Tree, typed: &[u8]) -> Result<NameAndBase> {
 /// Returns the session or workspace with this name, which may be followed by `@` and its base.
 pub(super) fn named(tree: &Tree, typed: &[u8], is_workspace: bool) -> Result<Option<Arc<Session>>> {
     let sessions = tree.sessions()?;
-    let find = |name: &[u8]| if is_workspace { sessions.workspace(name) } else { sessions.by_name(name) };
+    let find = |name: &[u8]| {
+        let find = || if is_workspace { sessions.workspace(name) } else { sessions.by_name(name) };
+        // A command that ran without the mount may have let it go.
+        find().or_else(|| {
+            sessions.take_over();
+            find()
+        })
+    };
     let Some(at) = typed.iter().position(|&byte| byte == b'@') else { return Ok(find(typed)) };
     let Some(session) = find(&typed[..at]) else { return Ok(None) };
     let base = tree.vault.build(&show(&typed[at + 1..])).ok().map(|build| build.number);
@@ -166,11 +154,7 @@ impl Tree {
         if let Some(sessions) = &*opened {
             return Ok(sessions.clone());
         }
-        let sessions = Arc::new(Sessions::open(
-            self.vault.store().clone(),
-            self.vault.reader().clone(),
-            self.vault.session_rules(),
-        )?);
+        let sessions = Arc::new(self.vault.sessions()?);
         *opened = Some(sessions.clone());
         Ok(sessions)
     }
@@ -205,6 +189,13 @@ impl Tree {
         if let Some(sessions) = self.session_table.sessions.lock().clone() {
             sessions.process_ended(process, ending);
         }
+    }
+
+    /// Makes a build of a workspace, which goes on.
+    pub(super) fn keep(&self, session: &Session, id: Option<RefName>) -> Result<()> {
+        let build = session.keep(id)?;
+        tracing::info!(build = %build.id, workspace = %session.name(), "kept");
+        self.poll_changes()
     }
 
     /// Gives a session up.

@@ -4,7 +4,7 @@
 //! front end about every name that appeared, went away, or stands for something else.
 
 use super::number::{Slot, SlotOwner};
-use crate::catalogue::{Build, Milestone};
+use crate::catalogue::{Build, Milestone, NumberedPlaytest, Playtest};
 use crate::error::Result;
 use crate::id::BuildNumber;
 use crate::manifest::Timestamp;
@@ -22,6 +22,10 @@ pub(super) struct View {
     /// By serial, which a milestone gets anew each time it is set.
     milestones: BTreeMap<u64, Arc<Milestone>>,
     milestone_by_name: HashMap<String, u64>,
+    /// By number in the catalogue.
+    playtests: BTreeMap<u64, Arc<Playtest>>,
+    /// The numbers of the playtests of each build.
+    played: BTreeMap<BuildNumber, BTreeMap<String, u64>>,
 }
 
 /// Which lists differ between two views, each with the names that went away or mean something else now.
@@ -40,6 +44,10 @@ impl View {
         let mut view = View { generation, builds: builds.collect(), ..View::default() };
         view.milestones = milestones.collect();
         view.build_by_id = view.builds.values().map(|build| (build.id.to_string(), build.number)).collect();
+        for NumberedPlaytest { number, playtest } in vault.numbered_playtests()? {
+            view.played.entry(playtest.build).or_default().insert(playtest.id.to_string(), number);
+            view.playtests.insert(number, Arc::new(playtest));
+        }
         view.milestone_by_name = view.milestones.values().map(|one| (one.name.to_string(), one.serial)).collect();
         Ok(view)
     }
@@ -76,7 +84,7 @@ impl View {
         self.milestones.range(after.saturating_add(1)..).map(|(_, milestone)| milestone)
     }
 
-    /// Returns the build that a slot shows, and the milestone when it is one's.
+    /// Returns the build that a slot shows, and the milestone when it is one's; nothing for a playtest.
     pub(super) fn slot(&self, slot: Slot) -> Option<(&Arc<Build>, Option<&Arc<Milestone>>)> {
         match slot.owner() {
             SlotOwner::Build(number) => Some((self.builds.get(&number)?, None)),
@@ -84,7 +92,36 @@ impl View {
                 let milestone = self.milestones.get(&serial)?;
                 Some((self.builds.get(&milestone.build)?, Some(milestone)))
             }
+            SlotOwner::Playtest(_) => None,
         }
+    }
+
+    /// Returns the playtest that a slot shows.
+    pub(super) fn slot_playtest(&self, slot: Slot) -> Option<&Arc<Playtest>> {
+        match slot.owner() {
+            SlotOwner::Playtest(number) => self.playtests.get(&number),
+            SlotOwner::Build(_) | SlotOwner::Milestone(_) => None,
+        }
+    }
+
+    /// Returns the builds after number `after` of which there are playtests.
+    pub(super) fn played_after(&self, after: u64) -> impl Iterator<Item = &Arc<Build>> {
+        let played = self.played.range(BuildNumber(after.saturating_add(1))..);
+        played.filter_map(|(number, _)| self.builds.get(number))
+    }
+
+    /// Returns the playtests of a build with a number after `after`.
+    pub(super) fn playtests_after(&self, build: BuildNumber, after: u64) -> Vec<(u64, &Arc<Playtest>)> {
+        let numbers = self.played.get(&build).into_iter().flat_map(BTreeMap::values).filter(|&&number| number > after);
+        let mut found: Vec<_> = numbers.filter_map(|number| Some((*number, self.playtests.get(number)?))).collect();
+        found.sort_by_key(|&(number, _)| number);
+        found
+    }
+
+    /// Returns the playtest of a build with this id, spelled as it was given.
+    pub(super) fn playtest(&self, build: BuildNumber, id: &[u8]) -> Option<(u64, &Arc<Playtest>)> {
+        let number = *self.played.get(&build)?.get(std::str::from_utf8(id).ok()?)?;
+        Some((number, self.playtests.get(&number)?))
     }
 
     /// Returns the build that a milestone marks.

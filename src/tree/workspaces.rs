@@ -24,7 +24,9 @@ impl Folder for Workspaces {
     }
 
     fn list(&self, tree: &Tree, after: u64, looking: Looking, sink: DirSink<'_>) -> Result<()> {
-        for session in tree.sessions()?.workspaces() {
+        let sessions = tree.sessions()?;
+        sessions.take_over();
+        for session in sessions.workspaces() {
             let cookie = u64::from(session.serial());
             if cookie <= after {
                 continue;

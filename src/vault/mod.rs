@@ -4,13 +4,17 @@ mod builds;
 mod config;
 mod milestones;
 mod mounts;
+mod plays;
+mod playtests;
 mod repair;
 mod restore;
+mod sessions;
 mod snapshot;
 mod stats;
 mod verify;
 
 pub use mounts::MountRecord;
+pub use plays::{Play, PlayStart};
 pub use repair::RepairReport;
 pub use restore::{RestoreOptions, RestoreReport};
 pub use snapshot::{SnapshotOptions, SnapshotReport};

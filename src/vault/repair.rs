@@ -1,7 +1,7 @@
 //! The catalogue is made anew from packs alone.
 
 use super::{CATALOGUE, Vault, lock};
-use crate::catalogue::{Build, Catalogue, Milestone, NewChunk, NewPack, Record};
+use crate::catalogue::{Build, Catalogue, Milestone, NewChunk, NewPack, Playtest, Record};
 use crate::disk::{Disk, LocalDisk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{BuildNumber, PackId};
@@ -30,6 +30,8 @@ pub struct RepairReport {
     pub builds: u64,
     /// Milestones found.
     pub milestones: u64,
+    /// Playtests found.
+    pub playtests: u64,
     /// What was damaged, and what was done about it; one sentence each.
     pub problems: Vec<String>,
 }
@@ -133,6 +135,7 @@ fn parse_record(plain: &[u8]) -> Result<Record> {
         serde_json::from_slice(plain).map_err(|error| Error::corrupt(format!("it cannot be read: {error}")))?;
     let number = match &record {
         Record::Build(build) => build.number.0,
+        Record::Playtest(playtest) => playtest.build.0,
         Record::Milestone(Milestone { serial, .. }) | Record::MilestoneRemoved { serial, .. } => *serial,
     };
     match number {
@@ -147,6 +150,7 @@ fn publish_records(
     records: Vec<Record>,
     report: &mut RepairReport,
 ) -> Result<()> {
+    let (playtests, records) = take_playtests(records);
     let (builds, milestones, last_serial) = sort_records(records);
     let (builds, renamed) = place_builds(builds, &mut report.problems)?;
     let written = if renamed.is_empty() { None } else { Some(write_anew(disk, catalogue, &renamed)?) };
@@ -170,8 +174,32 @@ fn publish_records(
             report.milestones += 1;
             publish.add_record(&Record::Milestone(milestone))?;
         }
+        for playtest in playtests {
+            if !numbers.contains(&playtest.build) {
+                let message = format!("playtest {} is kept, but its build {} is lost", playtest.id, playtest.build);
+                report.problems.push(message);
+            }
+            report.playtests += 1;
+            publish.add_record(&Record::Playtest(Box::new(playtest)))?;
+        }
         Ok(())
     })
+}
+
+/// Takes the playtests out of the records, each once, in the order in which they ended.
+fn take_playtests(records: Vec<Record>) -> (Vec<Playtest>, Vec<Record>) {
+    let mut playtests = BTreeMap::new();
+    let mut others = Vec::new();
+    for record in records {
+        match record {
+            // A process that was killed before it published wrote a record of a play that was then kept once more.
+            Record::Playtest(playtest) => drop(playtests.insert(playtest.id.folded(), *playtest)),
+            other => others.push(other),
+        }
+    }
+    let mut playtests: Vec<Playtest> = playtests.into_values().collect();
+    playtests.sort_by(|a, b| (a.ended, a.id.as_str()).cmp(&(b.ended, b.id.as_str())));
+    (playtests, others)
 }
 
 /// Returns the builds, the milestones as their last records say, and the highest serial.
@@ -193,6 +221,7 @@ fn sort_records(records: Vec<Record>) -> (Vec<Build>, Vec<Milestone>, u64) {
                 note(milestone.serial, milestone.created, milestone.name.clone(), Some(milestone));
             }
             Record::MilestoneRemoved { name, serial, created } => note(serial, created, name, None),
+            Record::Playtest(_) => {}
         }
     }
     let last_serial = by_serial.keys().next_back().copied().unwrap_or(0);

@@ -30,6 +30,16 @@ pub struct RestoreOptions {
     pub overwrite: bool,
 }
 
+/// A tree that is written.
+pub(super) struct Restored {
+    /// Its kind and its name.
+    pub(super) what: String,
+    /// Its root directory.
+    pub(super) root: ChunkId,
+    /// Mode, time and xattrs of the root.
+    pub(super) attributes: Attributes,
+}
+
 /// What a restore did.
 #[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct RestoreReport {
@@ -60,8 +70,20 @@ impl Vault {
         options: &RestoreOptions,
         progress: &Progress,
     ) -> Result<RestoreReport> {
+        let tree = Restored { what: format!("build {}", build.id), root: build.root.id, attributes: build.attributes };
+        self.restore_tree(&tree, dest, options, progress)
+    }
+
+    /// Writes a tree to the folder `dest`; as [`Vault::restore`].
+    pub(super) fn restore_tree(
+        &self,
+        tree: &Restored,
+        dest: &Path,
+        options: &RestoreOptions,
+        progress: &Progress,
+    ) -> Result<RestoreReport> {
         let dest = std::path::absolute(dest).map_err(|error| Error::io("find", dest, error))?;
-        let wanted = Wanted::resolve(self.reader(), build, &options.paths)?;
+        let wanted = Wanted::resolve(self.reader(), tree, &options.paths)?;
         check_dest(&dest, options.overwrite)?;
         std::fs::create_dir_all(&dest).map_err(|error| Error::io("create the folder", &dest, error))?;
         let restore = Restore {
@@ -115,18 +137,18 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn resolve(reader: &Reader, build: &Build, paths: &[String]) -> Result<Wanted> {
+    fn resolve(reader: &Reader, tree: &Restored, paths: &[String]) -> Result<Wanted> {
         let mut chains = Vec::new();
         for path in paths {
             let mut chain = Vec::new();
-            let mut directory = Some(build.root.id);
+            let mut directory = Some(tree.root);
             for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
                 let found = match directory {
                     Some(id) => reader.lookup(id, part.as_bytes())?,
                     None => None,
                 };
                 let Some((_, entry)) = found else {
-                    return Err(Error::not_found(format!("{path} is not in build {}", build.id)));
+                    return Err(Error::not_found(format!("{path} is not in {}", tree.what)));
                 };
                 directory = match &entry.kind {
                     EntryKind::Directory(below) => Some(below.id),
@@ -136,12 +158,12 @@ impl Wanted {
             }
             if chain.is_empty() {
                 // The root was named: that is everything.
-                return Ok(Wanted { root: Some(build.attributes), chains: Vec::new(), directory: build.root.id });
+                return Ok(Wanted { root: Some(tree.attributes), chains: Vec::new(), directory: tree.root });
             }
             chains.push(chain);
         }
-        let root = chains.is_empty().then_some(build.attributes);
-        Ok(Wanted { root, chains, directory: build.root.id })
+        let root = chains.is_empty().then_some(tree.attributes);
+        Ok(Wanted { root, chains, directory: tree.root })
     }
 }
 

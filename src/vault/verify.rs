@@ -5,7 +5,7 @@
 //! `read_data`, every stored byte is decoded and hashed. What is wrong is told with the builds and paths that it touches.
 
 use super::Vault;
-use crate::catalogue::{Build, ChunkPlace, Record, Superseded};
+use crate::catalogue::{Build, ChunkPlace, Playtest, Record, Superseded};
 use crate::content::Extent;
 use crate::disk::DiskFile;
 use crate::error::{Error, Result};
@@ -74,11 +74,33 @@ impl Vault {
             check.packs(options.read_data)?;
             check.records(&builds)?;
         }
-        check.manifests(&builds, options.read_data && !whole_vault)?;
-        check.name_damaged(&builds)?;
+        let mut trees: Vec<Tree> = builds.iter().map(Tree::of_build).collect();
+        if whole_vault {
+            trees.extend(self.playtests()?.iter().map(Tree::of_playtest));
+        }
+        check.manifests(&trees, options.read_data && !whole_vault)?;
+        check.name_damaged(&trees)?;
         let mut report = check.report.into_inner();
         report.builds = builds.len() as u64;
         Ok(report)
+    }
+}
+
+/// A tree whose manifest is checked.
+struct Tree {
+    /// What it is, in a word.
+    kind: &'static str,
+    id: String,
+    root: ChunkId,
+}
+
+impl Tree {
+    fn of_build(build: &Build) -> Tree {
+        Tree { kind: "build", id: build.id.to_string(), root: build.root.id }
+    }
+
+    fn of_playtest(playtest: &Playtest) -> Tree {
+        Tree { kind: "playtest", id: playtest.id.to_string(), root: playtest.root.id }
     }
 }
 
@@ -88,7 +110,7 @@ struct Check<'a> {
     report: Mutex<VerifyReport>,
     /// Chunks that the catalogue knows in another pack than one that holds them, by the number of that pack.
     elsewhere: Mutex<HashMap<i64, Vec<ChunkId>>>,
-    /// What packs say of builds and milestones.
+    /// What packs say of builds, milestones and playtests.
     records: Mutex<Vec<Record>>,
     /// Chunks that cannot be read, each with the reason.
     damaged: Mutex<HashMap<ChunkId, String>>,
@@ -203,9 +225,10 @@ impl Check<'_> {
         self.records.lock().extend(parsed);
     }
 
-    /// Compares what the catalogue says of builds and milestones with the records that packs keep.
+    /// Compares what the catalogue says of builds, milestones and playtests with the records that packs keep.
     fn records(&self, builds: &[Build]) -> Result<()> {
         let (mut known_builds, mut known_milestones) = (HashMap::new(), HashMap::new());
+        let mut known_playtests = Vec::new();
         for record in std::mem::take(&mut *self.records.lock()) {
             match record {
                 Record::Build(build) => known_builds.entry(build.number).or_insert_with(Vec::new).push(*build),
@@ -213,6 +236,12 @@ impl Check<'_> {
                     known_milestones.entry(milestone.serial).or_insert_with(Vec::new).push(milestone);
                 }
                 Record::MilestoneRemoved { .. } => {}
+                Record::Playtest(playtest) => known_playtests.push(*playtest),
+            }
+        }
+        for playtest in self.vault.playtests()? {
+            if !known_playtests.contains(&playtest) {
+                self.problem(format!("catalogue: no pack says of playtest {} what it says; {REBUILD}", playtest.id));
             }
         }
         let said_of = |number: BuildNumber| known_builds.get(&number).map_or(&[][..], Vec::as_slice);
@@ -243,12 +272,12 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Walks the manifests; every folder and every content list is read once, however many builds share it.
-    fn manifests(&self, builds: &[Build], read_data: bool) -> Result<()> {
+    /// Walks the manifests; every folder and every content list is read once, however many trees share it.
+    fn manifests(&self, trees: &[Tree], read_data: bool) -> Result<()> {
         let mut visited = HashSet::new();
         let mut checked = HashSet::new();
-        for build in builds {
-            let mut open = vec![(build.root.id, String::new())];
+        for tree in trees {
+            let mut open = vec![(tree.root, String::new())];
             while let Some((id, path)) = open.pop() {
                 self.progress.check()?;
                 if !visited.insert(id) {
@@ -259,11 +288,11 @@ impl Check<'_> {
                     if let manifest::EntryKind::Directory(below) = &entry.kind {
                         open.push((below.id, format!("{path}/")));
                     }
-                    self.entry(build, entry, &path, read_data, &mut checked)
+                    self.entry(tree, entry, &path, read_data, &mut checked)
                 });
                 if let Err(error) = listed {
                     let path = if path.is_empty() { "its root folder" } else { &path };
-                    self.problem(format!("build {}: {path} cannot be listed: {error}", build.id));
+                    self.problem(format!("{} {}: {path} cannot be listed: {error}", tree.kind, tree.id));
                 }
             }
         }
@@ -276,7 +305,7 @@ impl Check<'_> {
 
     fn entry(
         &self,
-        build: &Build,
+        tree: &Tree,
         entry: &Entry,
         path: &str,
         read_data: bool,
@@ -285,7 +314,7 @@ impl Check<'_> {
         if let Some(xattrs) = entry.attributes.xattrs
             && let Err(error) = self.vault.reader().xattrs(xattrs)
         {
-            self.problem(format!("build {}: the xattrs of {path} cannot be read: {error}", build.id));
+            self.problem(format!("{} {}: the xattrs of {path} cannot be read: {error}", tree.kind, tree.id));
         }
         let manifest::EntryKind::File(content) = &entry.kind else { return Ok(()) };
         self.report.lock().files += 1;
@@ -295,7 +324,7 @@ impl Check<'_> {
             Ok(())
         });
         if let Err(error) = listed {
-            self.problem(format!("build {}: the content of {path} cannot be listed: {error}", build.id));
+            self.problem(format!("{} {}: the content of {path} cannot be listed: {error}", tree.kind, tree.id));
             return Ok(());
         }
         for (id, place) in wanted.iter().zip(self.vault.store().catalogue().chunks(&wanted)?) {
@@ -317,15 +346,15 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Tells for each damaged chunk which files of which builds need it.
-    fn name_damaged(&self, builds: &[Build]) -> Result<()> {
+    /// Tells for each damaged chunk which files of which builds and playtests need it.
+    fn name_damaged(&self, trees: &[Tree]) -> Result<()> {
         let damaged = std::mem::take(&mut *self.damaged.lock());
         if damaged.is_empty() {
             return Ok(());
         }
         let mut touched: HashMap<ChunkId, (BTreeSet<String>, usize)> = HashMap::new();
-        for build in builds {
-            let mut open = vec![(build.root.id, String::new())];
+        for tree in trees {
+            let mut open = vec![(tree.root, String::new())];
             while let Some((id, folder)) = open.pop() {
                 self.progress.check()?;
                 // What cannot be listed was told already.
@@ -339,7 +368,7 @@ impl Check<'_> {
                                 if let Some(id) = extent.id.filter(|id| damaged.contains_key(id)) {
                                     let (paths, more) = touched.entry(id).or_default();
                                     match paths.len() < MAX_PATHS {
-                                        true => drop(paths.insert(format!("{}:{path}", build.id))),
+                                        true => drop(paths.insert(format!("{}:{path}", tree.id))),
                                         false => *more += 1,
                                     }
                                 }

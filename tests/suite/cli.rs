@@ -9,12 +9,12 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A home with a vault that is not made yet, and a small game.
-struct Home {
-    dir: TempDir,
+pub struct Home {
+    pub dir: TempDir,
 }
 
 impl Home {
-    fn new() -> Home {
+    pub fn new() -> Home {
         let home = Home { dir: tempfile::tempdir().unwrap() };
         for (path, bytes) in
             [("game/run.sh", "#!/bin/sh\n"), ("game/data/level1.pak", "one"), ("game/data/level2.pak", "two")]
@@ -25,14 +25,14 @@ impl Home {
     }
 
     /// Like [`Home::new`], with the vault made.
-    fn with_vault() -> Home {
+    pub fn with_vault() -> Home {
         let home = Home::new();
         home.run(["init"]).succeeds();
         home
     }
 
     /// Like [`Home::with_vault`], with two builds, `1` and `2`, that differ.
-    fn with_builds() -> Home {
+    pub fn with_builds() -> Home {
         let home = Home::with_vault();
         home.run(["snapshot", "game"]).succeeds();
         home.write("game/data/level2.pak", "two, better");
@@ -42,37 +42,37 @@ impl Home {
         home
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub fn path(&self, path: &str) -> PathBuf {
         // With the separators of the system, as they come back in messages.
         self.dir.path().components().chain(Path::new(path).components()).collect()
     }
 
-    fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
+    pub fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
 
-    fn remove(&self, path: &str) {
+    pub fn remove(&self, path: &str) {
         std::fs::remove_file(self.path(path)).unwrap();
     }
 
-    fn read(&self, path: &str) -> String {
+    pub fn read(&self, path: &str) -> String {
         std::fs::read_to_string(self.path(path)).unwrap()
     }
 
-    fn vault(&self) -> PathBuf {
+    pub fn vault(&self) -> PathBuf {
         self.path(".local/share/gamevault/default")
     }
 
-    fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = self.program(env!("CARGO_BIN_EXE_gamevault"));
         command.args(arguments);
         command
     }
 
     /// Returns a program that runs in this home, and sees nothing of the machine's own.
-    fn program(&self, name: &str) -> Command {
+    pub fn program(&self, name: &str) -> Command {
         let mut command = Command::new(name);
         command.current_dir(self.dir.path()).stdin(Stdio::null());
         command
@@ -87,16 +87,16 @@ impl Home {
         command
     }
 
-    fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ended {
+    pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ended {
         Ended::of(self.command(arguments).output().unwrap())
     }
 
-    fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
+    pub fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
         Ended::of(self.command(arguments).envs(variables.iter().copied()).output().unwrap())
     }
 
     /// Returns the largest pack, which holds the files' bytes.
-    fn pack(&self) -> PathBuf {
+    pub fn pack(&self) -> PathBuf {
         let mut packs: Vec<_> = walk(&self.vault().join("packs"));
         packs.sort_by_key(|pack| std::fs::metadata(pack).unwrap().len());
         packs.pop().expect("the vault has a pack")
@@ -110,32 +110,32 @@ fn walk(dir: &Path) -> Vec<PathBuf> {
 
 /// What a command left behind.
 #[derive(Debug)]
-struct Ended {
-    code: i32,
-    stdout: String,
-    stderr: String,
+pub struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 impl Ended {
-    fn of(output: Output) -> Ended {
+    pub fn of(output: Output) -> Ended {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Ended { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     #[track_caller]
-    fn succeeds(self) -> Ended {
+    pub fn succeeds(self) -> Ended {
         self.ends_with(0)
     }
 
     #[track_caller]
-    fn ends_with(self, code: i32) -> Ended {
+    pub fn ends_with(self, code: i32) -> Ended {
         assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         self
     }
 
     /// Ends with `code` and the two lines of every error.
     #[track_caller]
-    fn fails(self, code: i32) -> Ended {
+    pub fn fails(self, code: i32) -> Ended {
         let ended = self.ends_with(code);
         assert!(ended.stdout.is_empty(), "{}", ended.stdout);
         assert!(ended.stderr.starts_with("gamevault: "), "{}", ended.stderr);
@@ -144,7 +144,7 @@ impl Ended {
 
     /// Returns the one object that `--json` prints, its shape checked.
     #[track_caller]
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         assert_eq!(self.stdout.lines().count(), 1, "{}", self.stdout);
         let object: Value = serde_json::from_str(&self.stdout).unwrap();
         assert_eq!(object["schema"], 1);
@@ -160,7 +160,7 @@ impl Ended {
     }
 
     #[track_caller]
-    fn data(&self) -> Value {
+    pub fn data(&self) -> Value {
         let object = self.json();
         assert_eq!(object["ok"], true, "{object}");
         object["data"].clone()
@@ -703,7 +703,7 @@ fn an_interrupted_snapshot_ends_with_130_and_goes_on() {
 }
 
 /// Tells whether this machine can mount, and says so when it cannot.
-fn can_mount() -> bool {
+pub fn can_mount() -> bool {
     let can = cfg!(target_os = "linux") && std::fs::File::options().read(true).write(true).open("/dev/fuse").is_ok();
     if !can {
         println!("skipped: /dev/fuse cannot be opened here");
@@ -712,7 +712,7 @@ fn can_mount() -> bool {
 }
 
 /// Ends the mounts of a home that a failed test leaves.
-struct Unmounted<'a>(&'a Home);
+pub struct Unmounted<'a>(pub &'a Home);
 
 impl Drop for Unmounted<'_> {
     fn drop(&mut self) {

@@ -18,6 +18,8 @@ mod kill;
 mod model;
 #[cfg(target_os = "linux")]
 mod mount;
+#[cfg(target_os = "linux")]
+mod play;
 mod properties;
 #[cfg(target_os = "linux")]
 mod readme;
@@ -32,3 +34,5 @@ mod support;
 mod tidy;
 #[cfg(target_os = "linux")]
 mod tools;
+#[cfg(target_os = "linux")]
+mod workspace;

@@ -41,6 +41,9 @@ fn run(home: &Path, script: &str) {
 fn its_commands_do_what_it_says() {
     let home = tempfile::tempdir().unwrap();
     make_game(&home.path().join("build"));
+    let game = home.path().join("build/Game.x86_64");
+    std::fs::write(&game, "#!/bin/sh\necho config > \"$HOME/config\"\n").unwrap();
+    std::fs::set_permissions(&game, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     // `diff -r` complains of links that lead nowhere, in plain folders as well.
     std::fs::remove_file(home.path().join("build/absolute")).unwrap();
     let can_mount = std::fs::OpenOptions::new().read(true).write(true).open("/dev/fuse").is_ok();
@@ -51,7 +54,7 @@ fn its_commands_do_what_it_says() {
         println!("skipped the mounting half: /dev/fuse cannot be opened");
     }
     let mut restores = 0;
-    for command in table() {
+    for command in table().into_iter().filter(|command| can_mount || !command.contains(" play ")) {
         // Two rows restore to the same place; a reader would take another.
         restores += usize::from(command.contains("DIR"));
         script.push_str(&format!(

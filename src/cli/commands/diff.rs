@@ -3,10 +3,10 @@
 use super::Outcome;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
+use crate::cli::output::Answer;
 use crate::cli::table::{Align, Table};
 use crate::cli::text;
 use clap::Args;
-use gamevault::catalogue::Build;
 use gamevault::compare::{Change, ChangeKind};
 use serde::Serialize;
 
@@ -39,6 +39,7 @@ const KINDS: [ChangeKind; 6] = [
     ChangeKind::Touched,
 ];
 
+/// Two trees and what differs between them, as scripts see it.
 #[derive(Serialize)]
 struct Differences<'a> {
     a: &'a str,
@@ -61,11 +62,15 @@ pub fn run(arguments: &Diff, context: &Context) -> Outcome {
     let vault = context.open_vault()?;
     let (before, after) = (vault.build(&arguments.before)?, vault.build(&arguments.after)?);
     let diff = vault.diff(&before, &after, &arguments.paths)?;
-    let summary = summarize(&diff.changes);
-    let data = Differences { a: before.id.as_str(), b: after.id.as_str(), summary, changes: &diff.changes };
-    let answer = context.answer(&data, || list(&diff.changes) + &last_line(&data.summary, &before, &after, context));
-    let differs = arguments.exit_code && !diff.changes.is_empty();
-    Ok(if differs { answer.with_exit(Exit::Differences) } else { answer })
+    Ok(answer(before.id.as_str(), after.id.as_str(), &diff.changes, arguments.exit_code, context))
+}
+
+/// Makes the answer that tells the changes from `a` to `b`.
+pub(super) fn answer(a: &str, b: &str, changes: &[Change], exit_code: bool, context: &Context) -> Answer {
+    let data = Differences { a, b, summary: summarize(changes), changes };
+    let answer = context.answer(&data, || list(changes) + &last_line(&data, context));
+    let differs = exit_code && !changes.is_empty();
+    if differs { answer.with_exit(Exit::Differences) } else { answer }
 }
 
 fn summarize(changes: &[Change]) -> Vec<Sum> {
@@ -94,15 +99,15 @@ fn list(changes: &[Change]) -> String {
     table.to_string()
 }
 
-fn last_line(summary: &[Sum], before: &Build, after: &Build, context: &Context) -> String {
+fn last_line(Differences { a, b, summary, .. }: &Differences<'_>, context: &Context) -> String {
     if context.quiet() {
         return String::new();
     }
     if summary.is_empty() {
-        return format!("{} and {} do not differ\n", before.id, after.id);
+        return format!("{a} and {b} do not differ\n");
     }
     let parts: Vec<String> = summary.iter().map(part).collect();
-    format!("{} to {}: {}\n", before.id, after.id, parts.join(", "))
+    format!("{a} to {b}: {}\n", parts.join(", "))
 }
 
 fn part(sum: &Sum) -> String {

@@ -11,14 +11,18 @@ pub mod init;
 pub mod man;
 pub mod milestone;
 pub mod mount;
+pub mod play;
 pub mod repair;
 pub mod restore;
+pub mod resume;
+pub mod session;
 pub mod show;
 pub mod snapshot;
 pub mod stats;
 pub mod status;
 pub mod unmount;
 pub mod verify;
+pub mod workspace;
 
 use super::arguments::Command;
 use super::context::Context;
@@ -42,6 +46,10 @@ pub fn run(command: Command, context: &Context) -> Outcome {
         Command::Commit(arguments) => commit::run(&arguments, context),
         Command::Abort(arguments) => abort::run(&arguments, context),
         Command::Status(arguments) => status::run(&arguments, context),
+        Command::Play(arguments) => play::run(&arguments, context),
+        Command::Session(arguments) => session::run(&arguments, context),
+        Command::Resume(arguments) => resume::run(&arguments, context),
+        Command::Workspace(arguments) => workspace::run(arguments, context),
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Stats(arguments) => stats::run(&arguments, context),
         Command::Repair(arguments) => repair::run(&arguments, context),

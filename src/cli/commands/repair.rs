@@ -11,7 +11,7 @@ use gamevault::Vault;
 use gamevault::error::ErrorKind;
 use gamevault::vault::RepairReport;
 
-/// Rebuild the catalogue from the packs, which hold all builds and milestones.
+/// Rebuild the catalogue from the packs, which hold all builds, milestones and playtests.
 #[derive(Debug, Args)]
 pub struct Repair {}
 
@@ -35,8 +35,12 @@ pub fn run(_arguments: &Repair, context: &Context) -> Outcome {
 fn describe(report: &RepairReport) -> String {
     let problems: String = report.problems.iter().map(|problem| format!("{problem}\n")).collect();
     let (builds, milestones) = (text::count(report.builds, "build"), text::count(report.milestones, "milestone"));
+    let playtests = match report.playtests {
+        0 => String::new(),
+        count => format!(", {}", text::count(count, "playtest")),
+    };
     let (packs, chunks) = (text::count(report.packs, "pack"), text::count(report.chunks, "chunk"));
-    format!("{problems}rebuilt the catalogue: {builds} and {milestones} from {packs} with {chunks}\n")
+    format!("{problems}rebuilt the catalogue: {builds}, {milestones}{playtests} from {packs} with {chunks}\n")
 }
 
 fn failure(count: usize) -> Failure {

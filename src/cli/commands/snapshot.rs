@@ -86,7 +86,8 @@ pub struct Snapshot {
     read_all: bool,
 }
 
-fn parse_meta(text: &str) -> std::result::Result<(String, String), String> {
+/// Takes `KEY=VALUE` apart.
+pub(super) fn parse_meta(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("it must be KEY=VALUE".to_owned()),

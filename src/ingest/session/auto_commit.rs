@@ -4,7 +4,6 @@
 //! stored, so nothing is published unless the session is, under its lock, just as it was judged. Whoever goes on copying
 //! never hears of it: the session stays where it is, its files are read from the store, and its next change opens it again.
 
-use super::CommitRequest;
 use super::finish::{Evidence, Verdict};
 use super::op::NodeNumber;
 use super::registry::Registered;
@@ -140,8 +139,8 @@ impl Session {
 
     /// Describes the build that the session would become by itself.
     fn inferred(&self, state: &State, completeness: Completeness) -> Result<Draft> {
-        let request = CommitRequest { id: state.name.clone(), milestone: None, completeness };
-        self.draft(state, &request, Replaces::Inferred)
+        let draft = self.draft(state, completeness, Replaces::Inferred)?;
+        Ok(Draft { id: Some(state.name.clone()), ..draft })
     }
 
     /// Tells whether a draft says no more than the build that the session has become before.

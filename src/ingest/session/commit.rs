@@ -45,32 +45,35 @@ impl Session {
     /// `Busy` while somebody has a file open to write; `Io` when a write had failed, with the first of the files; `Exists`
     /// if the id or the milestone is taken; `Invalid` if nothing is in the session; those of the store.
     pub fn commit(&self, request: &CommitRequest) -> Result<Build> {
-        let (replaces, left) = self.start_commit(request)?;
-        match self.finish_commit(request, replaces, left) {
-            Ok(build) => Ok(build),
-            Err(error) => {
-                let mut state = self.state.lock();
-                state.phase = SessionState::Open;
-                // What was lost with a pack is stored again by the next attempt; the spool has it.
-                state.stored.retain(|_, stored| self.store.is_durable(stored.ticket).is_ok());
-                drop(state);
-                Err(error.context(format!("session {}", self.name())))
-            }
+        if let Some(name) = &request.milestone
+            && self.store.catalogue().milestone(name)?.is_some()
+        {
+            return Err(Error::new(ErrorKind::Exists, format!("there is a milestone {name} already")));
         }
+        let (replaces, left) = self.start_commit(Some(&request.id))?;
+        self.finish_commit(request, replaces, left).map_err(|error| self.reopen(error))
+    }
+
+    /// Opens the session to changes again after a commit that failed, and returns the error with the session's name.
+    pub(super) fn reopen(&self, error: Error) -> Error {
+        let mut state = self.state.lock();
+        state.phase = SessionState::Open;
+        // What was lost with a pack is stored again by the next attempt; the spool has it.
+        state.stored.retain(|_, stored| self.store.is_durable(stored.ticket).is_ok());
+        let name = state.name.clone();
+        drop(state);
+        self.closed.notify_all();
+        error.context(format!("session {name}"))
     }
 
     /// Checks what can be checked at once, closes the session to changes, and returns the files that are not stored.
-    fn start_commit(&self, request: &CommitRequest) -> Result<(Replaces, Vec<NodeNumber>)> {
-        let catalogue = self.store.catalogue();
+    pub(super) fn start_commit(&self, id: Option<&RefName>) -> Result<(Replaces, Vec<NodeNumber>)> {
         let replaces = self.state.lock().finish.own.map_or(Replaces::Nothing, Replaces::Build);
-        if catalogue.build_by_id(&request.id)?.is_some_and(|build| !replaces.allows(&build)) {
-            let message = format!("a build with the id {} exists already", request.id);
-            return Err(Error::new(ErrorKind::Exists, message).with_hint("rename the session and commit it again"));
-        }
-        if let Some(name) = &request.milestone
-            && catalogue.milestone(name)?.is_some()
+        if let Some(id) = id
+            && self.store.catalogue().build_by_id(id)?.is_some_and(|build| !replaces.allows(&build))
         {
-            return Err(Error::new(ErrorKind::Exists, format!("there is a milestone {name} already")));
+            let message = format!("a build with the id {id} exists already");
+            return Err(Error::new(ErrorKind::Exists, message).with_hint("choose another name for the build"));
         }
         let mut state = self.changing_by(Change::Other)?;
         let deadline = Instant::now() + CLOSE_GRACE;
@@ -100,9 +103,12 @@ impl Session {
         let stored = self.store_files(left)?;
         let mut state = self.state.lock();
         state.take_stored(stored);
-        let draft = self.draft(&state, request, replaces)?;
+        let (id, milestone) = (Some(request.id.clone()), request.milestone.clone());
+        let draft = Draft { id, milestone, ..self.draft(&state, request.completeness, replaces)? };
         let build = self.publish(&mut state, draft)?;
         self.become_committed(&mut state);
+        drop(state);
+        self.closed.notify_all();
         Ok(build)
     }
 
@@ -119,13 +125,13 @@ impl Session {
             .collect()
     }
 
-    /// Describes the tree of a session whose files are all stored.
-    pub(super) fn draft(&self, state: &State, request: &CommitRequest, replaces: Replaces) -> Result<Draft> {
+    /// Describes the tree of a session whose files are all stored, as a build without an id.
+    pub(super) fn draft(&self, state: &State, completeness: Completeness, replaces: Replaces) -> Result<Draft> {
         let stored_bytes = state.stored_bytes;
         let caches = state.caches(self.keep_caches);
         let mut builder = Builder { state, store: &self.store, caches, ticket: Ticket::default(), stored_bytes };
         let root = builder.tree()?;
-        builder.draft(request, replaces, root)
+        builder.draft(completeness, replaces, root)
     }
 
     /// Makes a draft of this session a build.
@@ -181,7 +187,8 @@ impl State {
     }
 }
 
-fn is_left_out(node: &Node) -> bool {
+/// Tells whether a node is not in the build that its session becomes.
+pub(super) fn is_left_out(node: &Node) -> bool {
     let mode = matches!(node.body, Body::File(_)).then_some(node.mode);
     is_junk(&node.name, mode)
 }
@@ -306,7 +313,7 @@ impl Builder<'_> {
         })
     }
 
-    fn draft(&mut self, request: &CommitRequest, replaces: Replaces, root: Directory) -> Result<Draft> {
+    fn draft(&mut self, completeness: Completeness, replaces: Replaces, root: Directory) -> Result<Draft> {
         let state = self.state;
         let mut attributes = self.attributes(state.nodes.get(ROOT)?)?;
         let mut single_file = None;
@@ -319,20 +326,21 @@ impl Builder<'_> {
             single_file = Some(show(&file.name));
         }
         let mut info = state.info.clone();
-        info.source.get_or_insert_with(|| format!(".snapshot/{}", state.name));
+        let folder = if state.form == SessionForm::Workspace { "workspaces" } else { ".snapshot" };
+        info.source.get_or_insert_with(|| format!("{folder}/{}", state.name));
         info.left_out = self.caches.values().take(MAX_LEFT_OUT).cloned().collect();
         info.tool.get_or_insert_with(|| format!("gamevault {}", env!("CARGO_PKG_VERSION")));
         Ok(Draft {
-            id: Some(request.id.clone()),
+            id: None,
             root,
             attributes,
             single_file,
-            completeness: request.completeness,
+            completeness,
             changed_while_read: Vec::new(),
             ticket: self.ticket,
             stored_bytes: self.stored_bytes,
             info,
-            milestone: request.milestone.clone(),
+            milestone: None,
             replaces,
         })
     }

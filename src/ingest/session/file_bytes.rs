@@ -11,6 +11,9 @@ use crate::manifest::Content;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// How many bytes are compared at once.
+const COMPARE_LEN: usize = 256 << 10;
+
 /// The bytes of a file, or of a range of it.
 pub struct FileBytes {
     /// One after the other, without gaps.
@@ -53,6 +56,33 @@ impl FileBytes {
         let content = self.content?;
         let whole = Part { range: 0..content.size, place: Place::Stored };
         (self.parts == [whole]).then_some(content)
+    }
+
+    /// Tells whether the bytes are those of `content`; what is taken from it is not read.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub(super) fn equal(&self, content: &Content) -> Result<bool> {
+        if self.end() != content.size {
+            return Ok(false);
+        }
+        let is_same = |part: &&Part| part.place == Place::Stored && self.content.as_ref() == Some(content);
+        let (mut own, mut theirs) = (vec![0; COMPARE_LEN], vec![0; COMPARE_LEN]);
+        for part in self.parts.iter().filter(|part| !is_same(part)) {
+            let mut at = part.range.start;
+            while at < part.range.end {
+                let len = COMPARE_LEN.min(usize::try_from(part.range.end - at).unwrap_or(COMPARE_LEN));
+                let read = self.read_at(&mut own[..len], at)?;
+                if read < len
+                    || self.reader.read_at(content, at, &mut theirs[..len])? < len
+                    || own[..len] != theirs[..len]
+                {
+                    return Ok(false);
+                }
+                at += len as u64;
+            }
+        }
+        Ok(true)
     }
 
     fn parts_from(&self, offset: u64) -> &[Part] {

@@ -9,9 +9,11 @@
 //! when somebody looks into them. A workspace is a session that is worked in and stays.
 //!
 //! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op` and `journal` what is written
-//! down, `nodes` the tree in memory, `base` its unfolding, `caches` what an engine makes again, `data` the bytes of files, `patched` and `file_bytes` where they
-//! are, `small_log` those of small files, `head` those of large ones, `registry` all sessions, `background` the storing of closed files, `transfer` what goes to another session, `commit` the
-//! way to a build, `junk` what is left out of it, `status` what is said of a session.
+//! down, `nodes` the tree in memory, `base` its unfolding, `data` the bytes of files, `patched` and `file_bytes` where they
+//! are, `small_log` those of small files, `head` those of large ones, `registry` all sessions, `background` the storing of
+//! closed files, `transfer` what goes to another session, `commit` the way to a build, `keep` that of a workspace which
+//! goes on, `junk` and `caches` what is left out of it, `changes` what differs from the base, `status` what is said of a
+//! session.
 //!
 //! A session that nobody commits becomes a build when it is whole: `marks` and `writers` remember what tells, `pace` when
 //! it is quiet, `containers` looks into files that say how long they are, `evidence` gathers it, `finish` judges, and
@@ -21,6 +23,7 @@ mod auto_commit;
 mod background;
 mod base;
 mod caches;
+mod changes;
 mod commit;
 mod containers;
 mod data;
@@ -30,6 +33,7 @@ mod finish;
 mod head;
 mod journal;
 mod junk;
+mod keep;
 mod marks;
 mod nodes;
 mod op;
@@ -41,6 +45,7 @@ mod status;
 mod transfer;
 mod writers;
 
+pub use changes::Changes;
 pub use commit::CommitRequest;
 pub use data::Space;
 pub use file_bytes::FileBytes;
@@ -153,7 +158,7 @@ pub struct Session {
     finisher: Arc<Finisher>,
     keep_caches: bool,
     state: Mutex<State>,
-    /// Somebody closed a file that was open to be written.
+    /// Somebody closed a file that was open to be written, or a commit ended.
     closed: Condvar,
 }
 
@@ -186,6 +191,7 @@ struct State {
     stored_bytes: u64,
     finish: Finish,
     status_text: Option<(std::time::Instant, Arc<Vec<u8>>)>,
+    changes_text: Option<changes::TextCache>,
 }
 
 impl Session {
@@ -430,8 +436,10 @@ impl Session {
     ///
     /// # Errors
     /// `ReadOnly` once committed; those of the journal.
-    pub fn set_info(&self, info: BuildInfo) -> Result<()> {
+    pub fn set_info(&self, mut info: BuildInfo) -> Result<()> {
         let mut state = self.changing_by(Change::Other)?;
+        // What the session started from is no matter of opinion.
+        info.base = state.info.base.or(info.base);
         let json = serde_json::to_vec(&info).expect("strings and numbers become JSON");
         if json.len() > op::MAX_OP_LEN / 2 {
             return Err(Error::new(ErrorKind::TooLarge, "the metadata is longer than 512 KiB"));
@@ -449,6 +457,11 @@ impl Session {
     fn changing_by(&self, change: Change) -> Result<MutexGuard<'_, State>> {
         self.activity.touched();
         let mut state = self.state.lock();
+        // A workspace goes on when it was kept, and those who work in it should not be told that it was busy.
+        while state.form == SessionForm::Workspace && state.phase == SessionState::Committing {
+            self.closed.wait(&mut state);
+        }
+        state.forget_texts();
         match (state.phase, state.finish.own) {
             (SessionState::Open, _) => {}
             (SessionState::Interrupted | SessionState::Suspect, _) => state.phase = SessionState::Open,
@@ -540,8 +553,15 @@ impl State {
         self.nodes.apply(op)
     }
 
+    /// Makes the next look at what is said of the session see what is about to change, or just has.
+    fn forget_texts(&mut self) {
+        self.status_text = None;
+        self.changes_text = None;
+    }
+
     /// Takes back that a file was stored, because it changes.
     fn unstore(&mut self, node: NodeNumber) {
+        self.forget_texts();
         self.storing.remove(&node);
         self.stored.remove(&node);
     }

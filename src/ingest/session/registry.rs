@@ -21,7 +21,7 @@ use crate::manifest::Timestamp;
 use crate::name::RefName;
 use crate::store::Store;
 use parking_lot::{Condvar, Mutex, RwLock};
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -54,6 +54,8 @@ pub(super) struct Registered {
     list: RwLock<List>,
     /// Held while a session gets or changes its name: two must not take the same one.
     naming: Mutex<()>,
+    /// The folders of sessions that another process had when they were last tried.
+    elsewhere: Mutex<BTreeSet<String>>,
 }
 
 #[derive(Default)]
@@ -108,10 +110,11 @@ impl Sessions {
             keep_caches: rules.keep_caches,
             list: RwLock::default(),
             naming: Mutex::default(),
+            elsewhere: Mutex::default(),
         });
         for (folder, len) in registered.store.disk().list(Path::new(SPOOL))? {
             if len.is_none()
-                && let Err(error) = registered.load(&folder)
+                && let Err(error) = registered.load(&folder, LOCK_TRIES)
             {
                 tracing::warn!(%error, folder, "a session was left alone");
             }
@@ -155,6 +158,21 @@ impl Sessions {
             state.start_from(base, &*self.registered.content)?;
         }
         Ok(self.registered.add(folder, state))
+    }
+
+    /// Opens sessions that another process had when they were last tried and has let go since, and returns how many it
+    /// has not.
+    ///
+    /// A session that cannot be read is left alone, with a warning in the log.
+    pub fn take_over(&self) -> usize {
+        let _naming = self.registered.naming.lock();
+        let left = std::mem::take(&mut *self.registered.elsewhere.lock());
+        for folder in left {
+            if let Err(error) = self.registered.load(&folder, 1) {
+                tracing::warn!(%error, folder, "a session was left alone");
+            }
+        }
+        self.registered.elsewhere.lock().len()
     }
 
     /// Returns the session that is copied in as `name`, spelled as it was given.
@@ -298,7 +316,7 @@ impl Registered {
     }
 
     /// Opens the session in a folder of the spool, unless another process has it.
-    fn load(&self, name: &str) -> Result<()> {
+    fn load(&self, name: &str, lock_tries: u32) -> Result<()> {
         let disk = &**self.store.disk();
         let folder = folder_path(name);
         let lock = match disk.open_writable(&folder.join(LOCK)) {
@@ -306,7 +324,8 @@ impl Registered {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             lock => lock?,
         };
-        if !take_lock(&*lock)? {
+        if !take_lock(&*lock, lock_tries)? {
+            self.elsewhere.lock().insert(name.into());
             return Ok(());
         }
         let mut replay = Replay::new(&*self.content);
@@ -363,12 +382,14 @@ impl Registered {
 ///
 /// Tries for a moment: a program that another thread just started holds every lock of this process until it has begun to
 /// run, and a session must not be left alone for that.
-fn take_lock(lock: &dyn DiskFile) -> Result<bool> {
-    for _ in 0..LOCK_TRIES {
+fn take_lock(lock: &dyn DiskFile, tries: u32) -> Result<bool> {
+    for left in (0..tries).rev() {
         if lock.try_lock(true)? {
             return Ok(true);
         }
-        std::thread::sleep(LOCK_PAUSE);
+        if left > 0 {
+            std::thread::sleep(LOCK_PAUSE);
+        }
     }
     Ok(false)
 }
@@ -458,6 +479,7 @@ impl State {
             stored_bytes: 0,
             finish: Finish::new(),
             status_text: None,
+            changes_text: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::catalogue::Completeness;
 use crate::catalogue::LeftOut;
 use crate::manifest::Timestamp;
 use crate::name::show;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ const TEXT_LIFETIME: Duration = Duration::from_millis(500);
 const MAX_NAMES: usize = 100;
 
 /// Where a session stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionState {
     /// It may be changed.
@@ -37,7 +37,7 @@ pub enum SessionState {
 }
 
 /// What is known of a session.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Status {
     /// Its name, the id of the build to be.
     pub name: String,
@@ -45,6 +45,10 @@ pub struct Status {
     pub state: SessionState,
     /// When it was started.
     pub created: Timestamp,
+    /// The id of the build that it starts from.
+    pub base: Option<String>,
+    /// The id of the last build that was kept of it, which is its base then.
+    pub kept: Option<String>,
     /// Regular files in it.
     pub files: u64,
     /// Directories in it, the root not counted.
@@ -84,14 +88,19 @@ pub struct Status {
 impl Session {
     /// Returns what is known of the session; looks at every node.
     pub fn status(&self) -> Status {
+        let base = self.info().base.and_then(|number| self.store.catalogue().build_by_number(number).ok().flatten());
         let state = self.state.lock();
         let caches = state.caches(self.keep_caches);
         let evidence = state.evidence(&self.finisher.rules, &caches).unwrap_or_default();
         let waits = state.phase == SessionState::Open && !state.finish.is_judged;
+        // What the session started from was there before it.
+        let kept = base.as_ref().filter(|base| base.created > state.created);
         let mut status = Status {
             name: state.name.to_string(),
             state: state.phase,
             created: state.created,
+            kept: kept.map(|kept| kept.id.to_string()),
+            base: base.map(|base| base.id.to_string()),
             files: 0,
             directories: 0,
             symlinks: 0,
