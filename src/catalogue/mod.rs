@@ -7,7 +7,7 @@ mod records;
 mod rows;
 mod seen;
 
-pub use records::{Build, BuildInfo, Ci, Completeness, Milestone, Record, Superseded, Vcs};
+pub use records::{Build, BuildInfo, Ci, Completeness, LeftOut, Milestone, Record, Superseded, Vcs};
 pub use rows::{ChunkPlace, NewChunk, NewPack, Publish, Totals as CatalogueTotals};
 pub use seen::{SeenFile, folder_key};
 

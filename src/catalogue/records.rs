@@ -102,6 +102,20 @@ pub struct BuildInfo {
     /// The version of GameVault that made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
+    /// Entries of engine projects that are not in the build; the first of many.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// An entry of an engine's project that was left out of a build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Its path in the source; that of a directory, which counts as one entry, ends in `/`.
+    pub path: String,
+    /// `unity`, `unreal` or `godot`.
+    pub engine: String,
+    /// `cache` or `never`.
+    pub class: String,
 }
 
 /// The version control state of a source folder.

@@ -3,7 +3,7 @@
 use super::masking;
 use super::table::Fields;
 use super::text;
-use gamevault::catalogue::{Build, Ci, Completeness, Milestone, Vcs};
+use gamevault::catalogue::{Build, Ci, Completeness, LeftOut, Milestone, Vcs};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -42,6 +42,8 @@ pub struct BuildView {
     pub host: Option<String>,
     pub source: Option<String>,
     pub tool: Option<String>,
+    /// What was left out of engine projects; the first of many.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// A milestone as scripts see it.
@@ -87,6 +89,7 @@ impl BuildView {
             host: info.host,
             source: info.source,
             tool: info.tool,
+            left_out: info.left_out,
         }
     }
 
@@ -105,6 +108,9 @@ impl BuildView {
         }
         fields.add_some("supersedes", self.supersedes);
         fields.add_some("superseded by", self.superseded_by);
+        for left_out in &self.left_out {
+            fields.add("left out", format!("{} ({}, {})", left_out.path, left_out.engine, left_out.class));
+        }
         fields.add_some("single file", self.single_file.as_ref());
         fields.add_some("milestones", joined(&self.milestones));
         fields.add_some("label", self.label.as_ref());

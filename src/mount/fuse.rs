@@ -381,11 +381,14 @@ impl Filesystem for Fuse {
     }
 
     fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        let flags = match self.tree.never_changes(node(ino)) {
-            true => FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE,
-            false => FopenFlags::empty(),
-        };
-        reply.opened(FileHandle(0), flags);
+        if self.tree.never_changes(node(ino)) {
+            return reply.opened(FileHandle(0), FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE);
+        }
+        // Asked for now: an open directory that turns out to be gone cannot be looked up again.
+        match self.call("opendir", node(ino), |tree| tree.attr(node(ino))) {
+            Ok(_) => reply.opened(FileHandle(0), FopenFlags::empty()),
+            Err(error) => reply.error(error),
+        }
     }
 
     fn readdir(&self, _request: &Request, ino: INodeNo, _handle: FileHandle, offset: u64, mut reply: ReplyDirectory) {

@@ -10,9 +10,13 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 /// The most threads that are remembered; beyond it the ones that have ended are forgotten.
 const MAX_THREADS: usize = 256;
+
+/// More than `/proc/PID/stat` ever has.
+const MAX_STAT_LEN: usize = 1024;
 
 /// A thread that is ended by a signal has this flag: `PF_SIGNALED` in `include/linux/sched.h`, set by `get_signal`.
 const PF_SIGNALED: u64 = 0x400;
@@ -27,7 +31,7 @@ const SIGNAL_MASK: u64 = 0x7f;
 /// The threads that have written, by their numbers.
 #[derive(Default)]
 pub(super) struct Processes {
-    threads: Mutex<HashMap<u32, Thread>>,
+    threads: Mutex<HashMap<u32, Arc<Thread>>>,
     watched: Mutex<HashMap<u32, PidFd>>,
 }
 
@@ -43,25 +47,23 @@ impl Processes {
         if let Some(thread) = self.threads.lock().get(&tid) {
             return thread.caller;
         }
-        self.meet(tid).unwrap_or(Caller::UNKNOWN)
+        self.meet(tid).map_or(Caller::UNKNOWN, |thread| thread.caller)
     }
 
     /// Returns who is being killed while it makes a request as thread `tid`; `None` if it is not.
     pub(super) fn killed(&self, tid: u32) -> Option<Caller> {
-        let mut buffer = [0; 1024];
-        let mut threads = self.threads.lock();
-        let thread = threads.get(&tid)?;
-        match thread.stat.read_at(&mut buffer, 0) {
-            Ok(len) if len > 0 => is_killed(&buffer[..len]).then_some(thread.caller),
+        let known = self.threads.lock().get(&tid).cloned()?;
+        let (thread, stat) = match known.read_stat() {
+            Some(stat) => (known, stat),
             // It has ended, and the number is another one's by now.
-            _ => {
-                threads.remove(&tid);
-                drop(threads);
-                let caller = self.meet(tid)?;
-                let len = self.threads.lock().get(&tid)?.stat.read_at(&mut buffer, 0).ok()?;
-                is_killed(&buffer[..len]).then_some(caller)
+            None => {
+                self.threads.lock().remove(&tid);
+                let thread = self.meet(tid)?;
+                let stat = thread.read_stat()?;
+                (thread, stat)
             }
-        }
+        };
+        is_killed(&stat).then_some(thread.caller)
     }
 
     /// Returns which of the processes have ended since the last call, and how.
@@ -79,7 +81,7 @@ impl Processes {
         ended
     }
 
-    fn meet(&self, tid: u32) -> Option<Caller> {
+    fn meet(&self, tid: u32) -> Option<Arc<Thread>> {
         // The thread's own file: that of the process would add up all its threads at each read.
         let stat = File::open(format!("/proc/{tid}/task/{tid}/stat")).ok()?;
         let process = process_of(tid)?;
@@ -88,10 +90,11 @@ impl Processes {
         let caller = Caller::new(process, program.trim_ascii_end(), is_watched);
         let mut threads = self.threads.lock();
         if threads.len() >= MAX_THREADS {
-            threads.retain(|_, thread| thread.stat.read_at(&mut [0; 1], 0).is_ok_and(|len| len > 0));
+            threads.retain(|_, thread| thread.read_stat().is_some());
         }
-        threads.insert(tid, Thread { caller, stat });
-        Some(caller)
+        let thread = Arc::new(Thread { caller, stat });
+        threads.insert(tid, thread.clone());
+        Some(thread)
     }
 
     fn watch(&self, process: u32) -> bool {
@@ -109,6 +112,16 @@ impl Processes {
                 false
             }
         }
+    }
+}
+
+impl Thread {
+    /// Returns what the system says of the thread; `None` when it has ended.
+    fn read_stat(&self) -> Option<Vec<u8>> {
+        let mut stat = vec![0; MAX_STAT_LEN];
+        let len = self.stat.read_at(&mut stat, 0).ok()?;
+        stat.truncate(len);
+        (len > 0).then_some(stat)
     }
 }
 

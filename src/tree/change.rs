@@ -2,7 +2,8 @@
 
 use super::number::{HiddenItem, Place};
 use super::types::{
-    Access, Allocation, Attr, AttrChange, Closing, Handle, Kind, NodeId, Opened, RenameMode, TimeChange, XattrMode,
+    Access, Allocation, Attr, AttrChange, Closing, Event, Handle, Kind, NodeId, Opened, RenameMode, TimeChange,
+    XattrMode,
 };
 use super::{Tree, control, not_a_directory, nowhere, root, snapshot};
 use crate::error::{Error, ErrorKind, Result};
@@ -160,8 +161,13 @@ impl Tree {
                 let session = self.session(serial)?;
                 session.rename(from.within(node), to.within(to_node), snapshot::replacing(mode))
             }
-            (Place::Session { .. }, Place::Session { .. }) => {
-                Err(Error::new(ErrorKind::NotPermitted, "an entry cannot be moved to another session"))
+            (Place::Session { serial, node }, Place::Session { serial: other, node: to_node }) => {
+                snapshot::refuse_hidden(to.within(to_node))?;
+                let (session, other) = (self.session(serial)?, self.session(other)?);
+                session.move_to(from.within(node), &other, to.within(to_node), snapshot::replacing(mode))?;
+                // The front end holds the old nodes under the new name.
+                (self.events)(Event::Name { directory: to.directory, name: to.name.to_vec() });
+                Ok(())
             }
             (Place::Session { .. }, Place::Folder(_)) => {
                 Err(Error::invalid("only a whole session can be moved here, not a part of one"))
@@ -205,9 +211,7 @@ impl Tree {
     pub fn flush(&self, node: NodeId, handle: Handle, closing: Closing) -> Result<()> {
         match (Place::of(node), closing) {
             (Place::SessionHidden(serial, item), _) => control::flush(self, serial, item),
-            (Place::Session { serial, node }, Closing::Killed(caller)) => {
-                snapshot::cut_off(self, serial, node, handle, caller)
-            }
+            (Place::Session { serial, node }, closing) => snapshot::flush(self, serial, node, handle, closing),
             _ => Ok(()),
         }
     }

@@ -76,7 +76,12 @@ pub(super) fn make_file(tree: &Tree, serial: u32, name: &[u8]) -> Result<(Attr, 
 
 /// Reads a hidden file.
 pub(super) fn read(tree: &Tree, serial: u32, item: HiddenItem, offset: u64, buf: &mut [u8]) -> Result<usize> {
-    Ok(copy_range(&bytes(tree, serial, item)?, offset, buf))
+    let text = match item {
+        // The rest of the text that was begun: a new one may be longer.
+        HiddenItem::Status if offset > 0 => tree.session(serial)?.status_text(true).to_vec(),
+        item => bytes(tree, serial, item)?,
+    };
+    Ok(copy_range(&text, offset, buf))
 }
 
 /// Writes to a hidden file.
@@ -147,7 +152,7 @@ fn bytes(tree: &Tree, serial: u32, item: HiddenItem) -> Result<Vec<u8>> {
             Some(text) => Ok(text.clone()),
             None => Ok(hidden::json(&tree.session(serial)?.info())),
         },
-        HiddenItem::Status => Ok(tree.session(serial)?.status_text().to_vec()),
+        HiddenItem::Status => Ok(tree.session(serial)?.status_text(false).to_vec()),
         // They outlive their session for those who have them open.
         HiddenItem::Commit | HiddenItem::Abort => Ok(Vec::new()),
         HiddenItem::Directory => Err(Error::new(ErrorKind::IsDirectory, "a directory has no bytes to read")),

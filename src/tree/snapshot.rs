@@ -6,7 +6,8 @@
 use super::number::Place;
 use super::root::{BUILDS, Folder, MILESTONES, SNAPSHOT, WORKSPACES};
 use super::types::{
-    Access, Attr, Caching, DirEntry, DirSink, Event, Handle, Kind, Lifetime, Looking, NodeId, Opened, RenameMode,
+    Access, Attr, Caching, Closing, DirEntry, DirSink, Event, Handle, Kind, Lifetime, Looking, NodeId, Opened,
+    RenameMode,
 };
 use super::{Tree, content, hidden};
 use crate::catalogue::{Build, Completeness};
@@ -14,8 +15,8 @@ use crate::content::Reader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ChunkId;
 use crate::ingest::session::{
-    At, Caller, CommitRequest, Ending, FileBytes, NewNode, NodeAttr, NodeKind, NodeNumber, ROOT, ReadContent,
-    Replacing, Session, SessionForm, Sessions,
+    At, CommitRequest, Ending, FileBytes, NewNode, NodeAttr, NodeKind, NodeNumber, ROOT, ReadContent, Replacing,
+    Session, SessionForm, Sessions,
 };
 use crate::manifest::{Content, Entry, XattrSet};
 use crate::name::{RefName, show};
@@ -168,7 +169,7 @@ impl Tree {
         let sessions = Arc::new(Sessions::open(
             self.vault.store().clone(),
             self.vault.reader().clone(),
-            self.vault.finish_rules(),
+            self.vault.session_rules(),
         )?);
         *opened = Some(sessions.clone());
         Ok(sessions)
@@ -323,11 +324,12 @@ pub(super) fn close(tree: &Tree, serial: u32, node: NodeNumber, handle: Handle) 
     }
 }
 
-/// Ends a turn of writing by a process that is killed, which may not have written all it wanted.
-pub(super) fn cut_off(tree: &Tree, serial: u32, node: NodeNumber, handle: Handle, caller: Caller) -> Result<()> {
-    match handle == WRITER {
-        true => tree.session(serial)?.cut_off(node, caller),
-        false => Ok(()),
+/// Ends a turn of writing; a process that is killed may not have written all it wanted.
+pub(super) fn flush(tree: &Tree, serial: u32, node: NodeNumber, handle: Handle, closing: Closing) -> Result<()> {
+    match closing {
+        _ if handle != WRITER => Ok(()),
+        Closing::Proper => tree.session(serial)?.flush(node),
+        Closing::Killed(caller) => tree.session(serial)?.cut_off(node, caller),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::compare::{self, Diff};
 use crate::content::Reader;
 use crate::disk::{Disk, DiskFile, LocalDisk, Space};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::session::FinishRules;
+use crate::ingest::session::SessionRules;
 use crate::store::{self, Store};
 use config::Config;
 use parking_lot::Mutex;
@@ -146,8 +146,8 @@ impl Vault {
     }
 
     /// Returns which sessions become builds without being told, as the config file said when the vault was opened.
-    pub fn finish_rules(&self) -> FinishRules {
-        self.config.finish_rules()
+    pub fn session_rules(&self) -> SessionRules {
+        self.config.session_rules()
     }
 
     /// Returns the chunk store.

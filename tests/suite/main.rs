@@ -8,18 +8,25 @@ mod crash;
 mod damage;
 #[cfg(target_os = "linux")]
 mod descriptors;
+mod engines;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod inferred;
 #[cfg(unix)]
 mod kill;
 #[cfg(target_os = "linux")]
 mod model;
 #[cfg(target_os = "linux")]
 mod mount;
+#[cfg(target_os = "linux")]
+mod programs;
 mod properties;
 #[cfg(target_os = "linux")]
 mod readme;
 mod repair;
 mod resume;
+#[cfg(target_os = "linux")]
+mod sessions;
 mod snapshot;
 #[cfg(target_os = "linux")]
 mod stage;

@@ -28,6 +28,18 @@ impl Fixture {
         Fixture { dir, vault }
     }
 
+    /// Makes an empty vault whose config says `sessions` in that table.
+    pub fn with_sessions(sessions: &str) -> Fixture {
+        let Fixture { dir, vault } = Fixture::new();
+        drop(vault);
+        let path = dir.path().join("vault/vault.toml");
+        let config = std::fs::read_to_string(&path).unwrap();
+        let (others, _) = config.split_once("[sessions]").expect("a new config has the table");
+        std::fs::write(&path, format!("{others}[sessions]\n{sessions}\n")).unwrap();
+        let vault = Arc::new(Vault::open(&dir.path().join("vault")).unwrap());
+        Fixture { dir, vault }
+    }
+
     /// Returns a path beside the vault.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)

@@ -11,7 +11,7 @@ use super::status::failures;
 use super::{Change, ROOT, Session, SessionForm, SessionState, State};
 use crate::catalogue::{Build, Completeness};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::{Draft, Ingested, Replaces, ingest_bytes, ingest_xattrs, publish};
+use crate::ingest::{Draft, Ingested, Replaces, ingest_xattrs, publish};
 use crate::manifest::{Attributes, Content, Directory, Entry, EntryKind, encode_directory};
 use crate::name::{FileName, RefName, show};
 use crate::progress::Progress;
@@ -107,8 +107,11 @@ impl Session {
     pub(super) fn store_files(&self, left: Vec<NodeNumber>) -> Result<Vec<(NodeNumber, Ingested)>> {
         left.into_par_iter()
             .map(|node| {
-                let bytes = self.bytes(node)?;
-                Ok((node, ingest_bytes(&self.store, &bytes, bytes.end(), true, &Progress::new())?))
+                let (bytes, head) = {
+                    let mut state = self.state.lock();
+                    (self.bytes_in(&mut state, node, 0..u64::MAX)?, state.heads.take(node))
+                };
+                Ok((node, head.finish(&self.store, &bytes, bytes.end(), true, &Progress::new())?))
             })
             .collect()
     }

@@ -129,6 +129,7 @@ impl Session {
     /// # Errors
     /// `NoSpace` or `Io`, which the session remembers until the file is emptied or removed; `ReadOnly` once committed.
     pub fn write(&self, node: NodeNumber, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.activity.wait_for_room();
         self.changing_bytes(node, offset == 0, |session, node| {
             let range = offset..offset.saturating_add(bytes.len() as u64);
             let mut state = session.changing()?;
@@ -136,18 +137,26 @@ impl Session {
                 return Ok(());
             }
             let file = session.spool_to_write(&mut state, node)?;
+            state.heads.changed(node, offset);
             let cuts = state.cuts;
             if let Some(blocks) = session.fill_blocks(&state, node, &*file, &range)? {
                 // Under the lock: two writes into one block must not fill it around each other.
                 file.write_all_at(bytes, offset)?;
                 session.own(&mut state, node, blocks)?;
             } else {
+                state.heads.write_begins(node, offset);
                 drop(state);
-                file.write_all_at(bytes, offset)?;
+                let written = file.write_all_at(bytes, offset);
                 state = session.state.lock();
+                state.heads.write_ends(node, offset);
+                written?;
             }
             // Somebody may have cut the file since the write: then the file has the last word.
             let end = if state.cuts == cuts { range.end } else { file.len()?.min(range.end) };
+            if matches!(state.nodes.bytes(node)?, Bytes::Patched(patched) if !patched.owns(&(offset..end))) {
+                // Its head went to the store meanwhile.
+                session.own(&mut state, node, offset..end)?;
+            }
             session.wrote(&mut state, node, end)
         })
     }
@@ -161,6 +170,7 @@ impl Session {
             let mut state = session.changing()?;
             let old = state.nodes.bytes(node)?.len();
             state.cuts += u64::from(len < old);
+            state.heads.changed(node, len.min(old));
             if old != len {
                 if len == 0 {
                     session.empty(&mut state, node)?;
@@ -198,6 +208,7 @@ impl Session {
                 let range = offset..end.min(size);
                 let mut state = session.changing()?;
                 let file = session.spool_to_write(&mut state, node)?;
+                state.heads.changed(node, range.start);
                 file.punch_hole(range.start, range.end - range.start)?;
                 if matches!(state.nodes.bytes(node)?, Bytes::Patched(patched) if !patched.owns(&range)) {
                     session.own(&mut state, node, range)?;
@@ -329,7 +340,7 @@ impl Session {
     }
 
     /// Opens a file's spool file; `None` if it has none.
-    fn spool_to_read(&self, state: &mut State, node: NodeNumber) -> Result<Option<Arc<dyn DiskFile>>> {
+    pub(super) fn spool_to_read(&self, state: &mut State, node: NodeNumber) -> Result<Option<Arc<dyn DiskFile>>> {
         if !state.nodes.bytes(node)?.has_file() {
             return Ok(None);
         }
@@ -363,7 +374,7 @@ impl Session {
                 file.set_len(content.size)?;
                 // Only now: until it is written, a restart finds the stored bytes.
                 let (content, len) = (*content, content.size);
-                state.change(Op::Patched { node, content, len, time: Timestamp::now() })?;
+                state.change(Op::Patched { node, content, len, own_end: 0, time: Timestamp::now() })?;
             }
             Bytes::Small { len, .. } => {
                 let mut bytes = vec![0; len as usize];
@@ -480,11 +491,12 @@ impl Session {
             return Ok(false);
         }
         state.unstore(node);
+        state.heads.changed(node, 0);
         let had_file = state.nodes.bytes(node)?.has_file();
         let time = Timestamp::now();
         match end == content.size {
             true => state.change(Op::Stored { node, content })?,
-            false => state.change(Op::Patched { node, content, len: end, time })?,
+            false => state.change(Op::Patched { node, content, len: end, own_end: 0, time })?,
         };
         if had_file {
             if let Some(open) = state.open.get_mut(&node) {
@@ -554,9 +566,8 @@ impl Session {
         let result = started.and_then(|()| change(self, node));
         if let Err(error) = &result
             && matches!(error.kind(), ErrorKind::NoSpace | ErrorKind::Io | ErrorKind::Corrupt)
-            && let Err(error) = self.state.lock().tear(node, true, error.to_string())
         {
-            tracing::warn!(%error, "a failed write was not written down");
+            self.state.lock().tear(node, true, error.to_string());
         }
         result
     }

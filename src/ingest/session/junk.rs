@@ -21,6 +21,12 @@ pub(super) fn finished_name(name: &[u8]) -> Option<&[u8]> {
     by_suffix.or_else(|| rsync_name(name)).or_else(unnamed)
 }
 
+/// Tells whether a tool that renames a file from `old` to `new` says that it is whole.
+pub(super) fn is_finishing(old: &[u8], new: &[u8]) -> bool {
+    // With both names at hand any six letters will do.
+    finished_name(old) == Some(new) || rsync_parts(old).is_some_and(|(target, _)| target == new)
+}
+
 /// Tells whether a file is what a killed rsync leaves: `.name.XXXXXX`, readable by its owner alone.
 ///
 /// rsync gives the file its mode only when it is whole.
@@ -33,11 +39,15 @@ fn is_rsync_temp(name: &[u8], mode: u16) -> bool {
 /// Six letters alone make many an honest name (`.eslintrc.config`). What mkstemp(3) makes has a capital or a digit but for
 /// one name in 190.
 fn rsync_name(name: &[u8]) -> Option<&[u8]> {
+    let (target, random) = rsync_parts(name)?;
+    random.iter().any(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).then_some(target)
+}
+
+/// Returns `name` and `XXXXXX` of `.name.XXXXXX`.
+fn rsync_parts(name: &[u8]) -> Option<(&[u8], &[u8])> {
     let (stem, suffix) = name.split_last_chunk::<7>()?;
     let (target, random) = (stem.strip_prefix(b".")?, suffix.strip_prefix(b".")?);
-    let is_random = random.iter().all(u8::is_ascii_alphanumeric)
-        && random.iter().any(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    (is_random && !target.is_empty()).then_some(target)
+    (random.iter().all(u8::is_ascii_alphanumeric) && !target.is_empty()).then_some((target, random))
 }
 
 #[cfg(test)]
@@ -73,5 +83,9 @@ mod tests {
         ] {
             assert_eq!(finished_name(name), target, "{}", name.escape_ascii());
         }
+        assert!(is_finishing(b".level.pak.abcdef", b"level.pak"));
+        assert!(is_finishing(b"level.pak.part", b"level.pak"));
+        assert!(!is_finishing(b".level.pak.abcdef", b"other.pak"));
+        assert!(!is_finishing(b"level.pak", b"other.pak"));
     }
 }

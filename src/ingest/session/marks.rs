@@ -12,7 +12,7 @@ use super::{ROOT, Session, State};
 use crate::error::Result;
 use crate::id::BuildNumber;
 use parking_lot::{Condvar, Mutex};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// What a session remembers of how it came about, to know when it is whole.
@@ -28,6 +28,8 @@ pub(super) struct Finish {
     pub(super) reasons: Vec<String>,
     /// Files whose writer was killed, and which one.
     pub(super) torn: BTreeMap<NodeNumber, String>,
+    /// Files with a failed write that the journal does not know of, because the disk was full.
+    pub(super) untold_failures: BTreeSet<NodeNumber>,
     pub(super) writers: Writers,
     pub(super) containers: Containers,
     /// The build that the session has become by itself.
@@ -43,6 +45,7 @@ impl Finish {
             has_grown: false,
             reasons: Vec::new(),
             torn: BTreeMap::new(),
+            untold_failures: BTreeSet::new(),
             writers: Writers::default(),
             containers: Containers::default(),
             own: None,
@@ -122,16 +125,28 @@ impl Session {
         state.finish.writers.opened(caller);
     }
 
+    /// Takes note that somebody has closed a file that was open to write; a copy of the handle may still be open.
+    ///
+    /// # Errors
+    /// `NotFound` if it is gone.
+    pub fn flush(&self, node: NodeNumber) -> Result<()> {
+        let mut state = self.state.lock();
+        state.nodes.get(node)?;
+        state.stop_writing(node);
+        Ok(())
+    }
+
     /// Takes note that `caller` was killed while it had a file open to write; a file that it had finished is whole.
     ///
     /// # Errors
-    /// Those of the journal.
+    /// `NotFound` if it is gone.
     pub fn cut_off(&self, node: NodeNumber, caller: Caller) -> Result<()> {
         let mut state = self.state.lock();
         match state.nodes.get(node)?.mark {
-            Mark::Open => state.tear(node, false, format!("{caller} was killed")),
-            _ => Ok(()),
+            Mark::Open | Mark::Closed | Mark::Due => state.tear(node, false, format!("{caller} was killed")),
+            Mark::Neutral | Mark::Finished => {}
         }
+        Ok(())
     }
 
     /// Takes note of the end of a process, which may have written to the session.
@@ -169,8 +184,13 @@ impl State {
         Ok(())
     }
 
-    /// Takes note that nobody writes to a file any more, and writes its time down.
+    /// Takes note that a file was closed by who wrote it, and writes its time down.
     pub(super) fn stop_writing(&mut self, node: NodeNumber) {
+        if self.finish.untold_failures.remove(&node)
+            && let Some(why) = self.failures.get(&node).cloned()
+        {
+            self.tear(node, true, why);
+        }
         let Some(open) = self.open.get_mut(&node) else { return };
         let (has_time, closed) =
             (std::mem::take(&mut open.time_unwritten), if open.sets_times { Mark::Due } else { Mark::Closed });
@@ -191,14 +211,20 @@ impl State {
     }
 
     /// Takes note that a file is not whole: a write `failed`, or its writer was killed.
-    pub(super) fn tear(&mut self, node: NodeNumber, failed: bool, why: String) -> Result<()> {
+    pub(super) fn tear(&mut self, node: NodeNumber, failed: bool, why: String) {
         let op = Op::Torn { node, failed, why: Some(why.clone()) };
         match failed {
             true => self.failures.insert(node, why),
             false => self.finish.torn.insert(node, why),
         };
-        // What is known holds even if it cannot be written down: the disk may be full.
-        self.change(op).map(drop)
+        // What is known holds even if it cannot be written down. A full disk is tried again when the file is closed; if that
+        // is in vain, too, the journal says that the file was never closed.
+        if let Err(error) = self.change(op) {
+            tracing::warn!(%error, node, "it was not written down that a file is not whole");
+            if failed {
+                self.finish.untold_failures.insert(node);
+            }
+        }
     }
 
     /// Takes back that a write of a file had failed, because the file was emptied.

@@ -10,7 +10,7 @@
 //!
 //! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op` and `journal` what is written
 //! down, `nodes` the tree in memory, `base` its unfolding, `data` the bytes of files, `patched` and `file_bytes` where they
-//! are, `small_log` those of small files, `registry` all sessions, `background` the storing of closed files, `commit` the
+//! are, `small_log` those of small files, `head` those of large ones, `registry` all sessions, `background` the storing of closed files, `transfer` what goes to another session, `commit` the
 //! way to a build, `junk` what is left out of it, `status` what is said of a session.
 //!
 //! A session that nobody commits becomes a build when it is whole: `marks` and `writers` remember what tells, `pace` when
@@ -26,6 +26,7 @@ mod data;
 mod evidence;
 mod file_bytes;
 mod finish;
+mod head;
 mod journal;
 mod junk;
 mod marks;
@@ -36,6 +37,7 @@ mod patched;
 mod registry;
 mod small_log;
 mod status;
+mod transfer;
 mod writers;
 
 pub use commit::CommitRequest;
@@ -58,6 +60,7 @@ use crate::name::{FileName, RefName};
 use crate::store::Store;
 use background::Activity;
 use data::OpenFile;
+use head::Heads;
 use journal::Journal;
 use marks::{Finish, Finisher};
 use nodes::{Body, Bytes, Node, Nodes};
@@ -70,6 +73,21 @@ use std::sync::Arc;
 
 /// The most bytes of an extended attribute that is kept.
 pub const MAX_XATTR_LEN: usize = 64 << 10;
+
+/// By what rules the sessions of a vault go.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionRules {
+    /// How sessions become builds by themselves.
+    pub finish: FinishRules,
+    /// Bytes in the spool from which on files are stored, and leave it, beside the copy that brings them.
+    pub spool_limit: u64,
+}
+
+impl Default for SessionRules {
+    fn default() -> SessionRules {
+        SessionRules { finish: FinishRules::default(), spool_limit: 4 << 30 }
+    }
+}
 
 /// What a session reads committed content with; the store alone knows chunks, not files.
 pub trait ReadContent: Send + Sync {
@@ -144,6 +162,7 @@ struct State {
     small: SmallLog,
     /// Grows with every cut of a file.
     cuts: u64,
+    heads: Heads,
     /// Kept open for its lock, by which other processes see that the session is in use.
     _lock: Arc<dyn crate::disk::DiskFile>,
     info: BuildInfo,

@@ -4,7 +4,7 @@
 //! one which was checked cannot fail. Numbers are given in order and never again, which makes them fit to go on a listing
 //! after entries were removed.
 
-use super::junk::finished_name;
+use super::junk::is_finishing;
 use super::op::{Mark, NewNode, NodeNumber, Op};
 use super::patched::Patched;
 use crate::error::{Error, ErrorKind, Result};
@@ -174,11 +174,11 @@ impl Nodes {
     }
 
     pub(super) fn get(&self, number: NodeNumber) -> Result<&Node> {
-        self.slots.get(number as usize).and_then(Option::as_ref).ok_or_else(gone)
+        self.slots.get(number as usize).and_then(Option::as_ref).ok_or_else(stale)
     }
 
     pub(super) fn get_mut(&mut self, number: NodeNumber) -> Result<&mut Node> {
-        self.slots.get_mut(number as usize).and_then(Option::as_mut).ok_or_else(gone)
+        self.slots.get_mut(number as usize).and_then(Option::as_mut).ok_or_else(stale)
     }
 
     /// Returns all nodes that are there, with their numbers.
@@ -390,8 +390,10 @@ impl Nodes {
                 *self.bytes_mut(node)? = Bytes::Small { start, len };
                 self.get_mut(node)?.mtime = time;
             }
-            Op::Patched { node, content, len, time } => {
-                *self.bytes_mut(node)? = Bytes::Patched(Box::new(Patched::new(content, len)));
+            Op::Patched { node, content, len, own_end, time } => {
+                let mut patched = Patched::new(content, len);
+                patched.own(len..own_end);
+                *self.bytes_mut(node)? = Bytes::Patched(Box::new(patched));
                 self.get_mut(node)?.mtime = time;
             }
             Op::Own { node, start, end } => {
@@ -447,7 +449,7 @@ impl Nodes {
         self.attach(to, to_name.into(), moving, time)?;
         let moved = self.get_mut(moving)?;
         // A tool that writes under another name and then gives the file its own has finished it.
-        if matches!(moved.mark, Mark::Closed | Mark::Due) && finished_name(from_name) == Some(to_name) {
+        if matches!(moved.mark, Mark::Closed | Mark::Due) && is_finishing(from_name, to_name) {
             moved.mark = Mark::Finished;
         }
         match there {
@@ -481,7 +483,8 @@ impl Nodes {
         Ok(number)
     }
 
-    fn is_or_is_below(&self, mut number: NodeNumber, above: NodeNumber) -> bool {
+    /// Tells whether a node is another one or lies below it.
+    pub(super) fn is_or_is_below(&self, mut number: NodeNumber, above: NodeNumber) -> bool {
         loop {
             if number == above {
                 return true;
@@ -507,8 +510,12 @@ fn numbered_twice() -> Error {
     Error::corrupt("a node of the session is numbered twice")
 }
 
+fn stale() -> Error {
+    Error::new(ErrorKind::Stale, "the node is gone")
+}
+
 fn gone() -> Error {
-    Error::not_found("the node is gone")
+    Error::not_found("the directory is gone")
 }
 
 fn no_entry() -> Error {

@@ -109,8 +109,8 @@ pub(super) enum Op {
     Unfold { node: NodeNumber, first: NodeNumber },
     /// The bytes of a file are in the log of small files.
     Small { node: NodeNumber, start: u64, len: u32, time: Timestamp },
-    /// The first `len` bytes of a file are the first of this content; the rest, and what is owned, is in the spool.
-    Patched { node: NodeNumber, content: Content, len: u64, time: Timestamp },
+    /// The first `len` bytes of a file are the first of this content; from there to `own_end` they are in the spool.
+    Patched { node: NodeNumber, content: Content, len: u64, own_end: u64, time: Timestamp },
     /// A range of a patched file is in the spool.
     Own { node: NodeNumber, start: u64, end: u64 },
     /// No stored byte of a patched file counts from here on.
@@ -232,8 +232,8 @@ impl Op {
             }
             Op::Unfold { node, first } => out.tag(13).number(*node).number(*first),
             Op::Small { node, start, len, time } => out.tag(17).number(*node).long(*start).number(*len).time(*time),
-            Op::Patched { node, content, len, time } => {
-                out.tag(14).number(*node).content(content).long(*len).time(*time)
+            Op::Patched { node, content, len, own_end, time } => {
+                out.tag(14).number(*node).content(content).long(*len).long(*own_end).time(*time)
             }
             Op::Own { node, start, end } => out.tag(15).number(*node).long(*start).long(*end),
             Op::Cut { node, len, time } => out.tag(16).number(*node).long(*len).time(*time),
@@ -352,7 +352,13 @@ impl Parser<'_> {
             },
             12 => Op::Folded { node: self.number()?, directory: self.directory()? },
             13 => Op::Unfold { node: self.number()?, first: self.number()? },
-            14 => Op::Patched { node: self.number()?, content: self.content()?, len: self.long()?, time: self.time()? },
+            14 => Op::Patched {
+                node: self.number()?,
+                content: self.content()?,
+                len: self.long()?,
+                own_end: self.long()?,
+                time: self.time()?,
+            },
             15 => Op::Own { node: self.number()?, start: self.long()?, end: self.long()? },
             16 => Op::Cut { node: self.number()?, len: self.long()?, time: self.time()? },
             17 => Op::Small { node: self.number()?, start: self.long()?, len: self.number()?, time: self.time()? },
@@ -472,7 +478,7 @@ mod tests {
             Op::Torn { node: 3, failed: false, why: None },
             Op::Folded { node: 0, directory },
             Op::Unfold { node: 0, first: 1 << 20 },
-            Op::Patched { node: 3, content, len: 8, time },
+            Op::Patched { node: 3, content, len: 8, own_end: 1 << 40, time },
             Op::Small { node: 3, start: 1 << 33, len: 4, time },
             Op::Own { node: 3, start: 1, end: u64::MAX },
             Op::Cut { node: 3, len: 4, time },

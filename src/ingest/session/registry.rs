@@ -6,13 +6,13 @@
 use super::auto_commit;
 use super::background::{self, Activity};
 use super::base::children_of;
-use super::finish::FinishRules;
+use super::head::Heads;
 use super::journal::Journal;
 use super::marks::{Finish, Finisher};
 use super::nodes::{Body, Bytes, Nodes};
 use super::op::{NodeNumber, Op};
 use super::small_log::SmallLog;
-use super::{Change, Ending, ReadContent, Session, SessionForm, SessionState, State, folder_path};
+use super::{Change, Ending, ReadContent, Session, SessionForm, SessionRules, SessionState, State, folder_path};
 use crate::catalogue::{Build, BuildInfo};
 use crate::disk::DiskFile;
 use crate::error::{Error, ErrorKind, Result};
@@ -97,13 +97,13 @@ impl Sessions {
     ///
     /// # Errors
     /// `Io` if the spool cannot be listed. A session that cannot be read is left alone, with a warning in the log.
-    pub fn open(store: Arc<Store>, content: Arc<dyn ReadContent>, rules: FinishRules) -> Result<Sessions> {
+    pub fn open(store: Arc<Store>, content: Arc<dyn ReadContent>, rules: SessionRules) -> Result<Sessions> {
         store.disk().create_dir(Path::new(SPOOL))?;
         let registered = Arc::new(Registered {
             store,
             content,
-            activity: Arc::new(Activity::new()),
-            finisher: Arc::new(Finisher::new(rules)),
+            activity: Arc::new(Activity::new(rules.spool_limit)),
+            finisher: Arc::new(Finisher::new(rules.finish)),
             list: RwLock::default(),
             naming: Mutex::default(),
         });
@@ -443,6 +443,7 @@ impl State {
             journal,
             small: SmallLog::new(small),
             cuts: 0,
+            heads: Heads::default(),
             _lock: lock,
             info: BuildInfo::default(),
             open: HashMap::new(),

@@ -130,10 +130,10 @@ impl Session {
         status
     }
 
-    /// Returns the status as the text of a file, at most half a second old.
-    pub fn status_text(&self) -> Arc<Vec<u8>> {
+    /// Returns the status as the text of a file, at most half a second old, or for who `goes_on` reading, as it was.
+    pub fn status_text(&self, goes_on: bool) -> Arc<Vec<u8>> {
         if let Some((at, text)) = &self.state.lock().status_text
-            && at.elapsed() < TEXT_LIFETIME
+            && (goes_on || at.elapsed() < TEXT_LIFETIME)
         {
             return text.clone();
         }
