@@ -5,7 +5,7 @@
 //! snapshot is not read. What was read is remembered as soon as its chunks are durable, so that a snapshot which is
 //! stopped or killed goes on where it was.
 
-use super::engines::{Class, Project};
+use super::engines::{Class, InProject};
 use super::ignore_rules::{IGNORE_FILE, IgnoreRules};
 use super::ingest_xattrs;
 use super::pipeline::{HostFile, Ingested, ingest_bytes};
@@ -366,27 +366,6 @@ struct Visit {
     project: Option<InProject>,
 }
 
-/// A place in an engine's project.
-#[derive(Clone)]
-struct InProject {
-    project: Arc<Project>,
-    /// The names from its root to here.
-    path: Vec<FileName>,
-}
-
-impl InProject {
-    fn below(&self, name: &FileName) -> InProject {
-        let mut below = self.clone();
-        below.path.push(name.clone());
-        below
-    }
-
-    fn class(&self, name: &FileName, is_dir: bool) -> Class {
-        let path: Vec<&[u8]> = self.path.iter().chain([name]).map(FileName::as_bytes).collect();
-        self.project.class(&path, is_dir)
-    }
-}
-
 impl Walk<'_> {
     fn root(&mut self) -> Result<()> {
         let path = self.source.path;
@@ -424,9 +403,7 @@ impl Walk<'_> {
             rules = rules.with_file_of(visit.path.as_path(), &mut self.shared.notes.lock().warnings);
         }
         let has_file = |path: &str| visit.path.as_path().join(path).is_file();
-        let found = Project::detect(names.iter().map(|(name, _)| name.as_bytes()), has_file);
-        let found = found.map(|project| InProject { project: Arc::new(project), path: Vec::new() });
-        let project = found.or_else(|| visit.project.clone());
+        let project = InProject::enter(names.iter().map(|(name, _)| name.as_bytes()), has_file, visit.project.clone());
         let key = folder_key(&host::path_bytes(&self.source.path.join(&visit.shown)));
         let mut seen = match self.source.read_all {
             true => HashMap::new(),
@@ -454,7 +431,7 @@ impl Walk<'_> {
                 HostKind::Directory => {
                     let long = Arc::new(visit.path.child(&os_name));
                     let attributes = self.shared.attributes(&long, &shown, &stat)?;
-                    let project = project.as_ref().map(|project| project.below(&name));
+                    let project = project.as_ref().map(|project| project.below(name.as_bytes()));
                     let folder = Folder::below(&visit.folder, name, attributes);
                     open.push(Visit { path: long, shown, folder, rules: rules.clone(), project });
                 }
@@ -494,7 +471,7 @@ impl Walk<'_> {
     /// Tells whether an entry of a project stays out because of what it is, and notes it.
     fn leaves_out(&self, place: &InProject, shown: &str, name: &FileName, stat: &Stat) -> bool {
         // A link of the name of a cache leads to one on another disk.
-        let class = place.class(name, stat.kind != HostKind::File);
+        let class = place.class(name.as_bytes(), stat.kind != HostKind::File);
         let is_out = match class {
             Class::Source => false,
             Class::Cache => !self.source.keep_caches,
@@ -504,7 +481,7 @@ impl Walk<'_> {
             let slash = if stat.kind == HostKind::Directory { "/" } else { "" };
             self.shared.notes.lock().leave_out(LeftOut {
                 path: format!("{shown}{slash}"),
-                engine: place.project.engine.code().to_owned(),
+                engine: place.engine().to_owned(),
                 class: class.code().to_owned(),
             });
         }

@@ -63,7 +63,7 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     };
     let tree = Arc::new(Tree::new(vault, Box::new(sink)));
     let owner = Owner { uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() };
-    let processes = Arc::new(Processes::default());
+    let processes = Arc::new(Processes::new());
     let fuse = Fuse { tree: tree.clone(), owner, xattr: options.xattr, processes: processes.clone() };
     let mut session = Session::new(fuse, &path, &config(options)).map_err(|error| explain(&path, error))?;
 

@@ -41,7 +41,7 @@ impl PidFd {
                 false => Ending::Killed,
             });
         }
-        // From 6.15 on the end is told as soon as the process is gone for good, which `POLLHUP` says; before, never.
+        // From 6.15 on the end is told as soon as the parent has heard of it, which `POLLHUP` says; before, never.
         (poll.revents & libc::POLLHUP != 0 || told != 0).then_some(Ending::Unknown)
     }
 }

@@ -21,6 +21,9 @@ const MAX_STAT_LEN: usize = 1024;
 /// A thread that is ended by a signal has this flag: `PF_SIGNALED` in `include/linux/sched.h`, set by `get_signal`.
 const PF_SIGNALED: u64 = 0x400;
 
+/// The version of Linux from which on a pidfd tells how its process ended.
+const ENDS_ARE_TOLD_FROM: (u32, u32) = (6, 15);
+
 /// Where flags and exit code stand in `/proc/PID/stat`, counted after the name; see proc(5), fields 9 and 52.
 const FLAGS: usize = 6;
 const EXIT_CODE: usize = 49;
@@ -29,8 +32,8 @@ const EXIT_CODE: usize = 49;
 const SIGNAL_MASK: u64 = 0x7f;
 
 /// The threads that have written, by their numbers.
-#[derive(Default)]
 pub(super) struct Processes {
+    ends_are_told: bool,
     threads: Mutex<HashMap<u32, Arc<Thread>>>,
     watched: Mutex<HashMap<u32, PidFd>>,
 }
@@ -42,6 +45,18 @@ struct Thread {
 }
 
 impl Processes {
+    /// Starts with none.
+    pub(super) fn new() -> Processes {
+        let release = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
+        let ends_are_told = release.is_ok_and(|release| version_of(&release) >= ENDS_ARE_TOLD_FROM);
+        Processes { ends_are_told, threads: Mutex::default(), watched: Mutex::default() }
+    }
+
+    /// Tells whether the system says how a process ended that is no child.
+    pub(super) fn ends_are_told(&self) -> bool {
+        self.ends_are_told
+    }
+
     /// Returns who makes a request as thread `tid`.
     pub(super) fn caller(&self, tid: u32) -> Caller {
         if let Some(thread) = self.threads.lock().get(&tid) {
@@ -125,6 +140,12 @@ impl Thread {
     }
 }
 
+/// Returns the first two numbers of a release of Linux.
+fn version_of(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(['.', '-']).map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
 /// Returns the process of a thread.
 fn process_of(tid: u32) -> Option<u32> {
     let status = std::fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
@@ -176,8 +197,16 @@ mod tests {
     }
 
     #[test]
+    fn versions_are_compared_by_their_numbers() {
+        assert!(version_of("6.18.44-generic") >= ENDS_ARE_TOLD_FROM);
+        assert!(version_of("7.0-rc1") >= ENDS_ARE_TOLD_FROM);
+        assert!(version_of("6.6.30") < ENDS_ARE_TOLD_FROM);
+        assert!(version_of("strange") < ENDS_ARE_TOLD_FROM);
+    }
+
+    #[test]
     fn this_process_is_known_and_lives() {
-        let processes = Processes::default();
+        let processes = Processes::new();
         let tid = nix::unistd::gettid().as_raw() as u32;
         let caller = processes.caller(tid);
         assert_eq!(caller.process, std::process::id());
@@ -191,7 +220,7 @@ mod tests {
         for (line, ending) in
             [("exit 0", Ending::Exited(0)), ("exit 3", Ending::Exited(3)), ("kill -9 $$", Ending::Killed)]
         {
-            let processes = Processes::default();
+            let processes = Processes::new();
             let mut child = std::process::Command::new("sh")
                 .args(["-c", &format!("echo; read go; {line}")])
                 .stdin(std::process::Stdio::piped())

@@ -37,7 +37,11 @@ impl Watcher {
             let mut has_failed = false;
             loop {
                 select! {
-                    recv(stopped) -> _ => return,
+                    recv(stopped) -> _ => {
+                        // A copy that has just ended must not be in doubt after the next mount.
+                        tell_ended(&tree, &processes);
+                        return;
+                    }
                     recv(events) -> event => match event {
                         Ok(event) => notify(&notifier, &event),
                         Err(_) => return,
@@ -50,9 +54,7 @@ impl Watcher {
                             tracing::warn!(%error, "cannot look for new builds");
                         }
                         has_failed = polled.is_err();
-                        for (process, ending) in processes.ended() {
-                            tree.process_ended(process, ending);
-                        }
+                        tell_ended(&tree, &processes);
                     }
                 }
             }
@@ -67,6 +69,12 @@ impl Drop for Watcher {
         if let Some(thread) = self.thread.take() {
             thread.join().ok();
         }
+    }
+}
+
+fn tell_ended(tree: &Tree, processes: &Processes) {
+    for (process, ending) in processes.ended() {
+        tree.process_ended(process, ending);
     }
 }
 

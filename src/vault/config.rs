@@ -42,7 +42,7 @@ struct SessionConfig {
 
 impl Default for SessionConfig {
     fn default() -> SessionConfig {
-        let SessionRules { finish: FinishRules { auto_commit, quiet }, spool_limit } = SessionRules::default();
+        let SessionRules { finish: FinishRules { auto_commit, quiet }, spool_limit, .. } = SessionRules::default();
         SessionConfig { auto_commit, quiet_seconds: quiet.as_secs_f64(), spool_mib: spool_limit >> 20 }
     }
 }
@@ -83,7 +83,7 @@ impl Config {
     pub(super) fn session_rules(&self) -> SessionRules {
         let SessionConfig { auto_commit, quiet_seconds, spool_mib } = self.sessions;
         let finish = FinishRules { auto_commit, quiet: Duration::from_secs_f64(quiet_seconds) };
-        SessionRules { finish, spool_limit: spool_mib.saturating_mul(1 << 20) }
+        SessionRules { finish, spool_limit: spool_mib.saturating_mul(1 << 20), keep_caches: self.keeps_caches() }
     }
 
     /// Tells whether the caches of engine projects are kept.

@@ -188,6 +188,32 @@ fn a_file_that_is_written_does_not_move_to_another_session() {
     assert_eq!(fs::read(to.join("file")).unwrap(), b"some bytes");
 }
 
+#[test]
+fn what_an_engine_makes_again_is_left_out_of_a_copied_project_and_said() {
+    let fixture = Fixture::new();
+    let project = fixture.path("project");
+    for folder in ["game/.import", "game/levels", "tools/.import"] {
+        fs::create_dir_all(project.join(folder)).unwrap();
+    }
+    fs::write(project.join("game/project.godot"), b"config_version=4\n").unwrap();
+    fs::write(project.join("game/levels/one.tscn"), b"[gd_scene]\n").unwrap();
+    fs::write(project.join("game/.import/icon.png-1.stex"), noise(1, 200_000)).unwrap();
+    fs::write(project.join("tools/.import/list.txt"), b"of no engine\n").unwrap();
+    let Some(mut stage) = Stage::mount(fixture, &MountOptions::default()) else { return };
+    run("cp", &[Path::new("-a"), &project, &stage.path(".snapshot/p")]);
+    let status = fs::read_to_string(stage.path(".snapshot/p/.gamevault/status.json")).unwrap();
+    assert!(status.contains("game/.import/"), "{status}");
+    fs::rename(stage.path(".snapshot/p"), stage.path("builds/p")).unwrap();
+    // The kernel shows what it knew of the session for some milliseconds yet.
+    stage.remount();
+    assert!(!stage.path("builds/p/game/.import").exists());
+    assert!(stage.path("builds/p/game/levels/one.tscn").exists());
+    assert!(stage.path("builds/p/tools/.import/list.txt").exists(), "what is in no project stays");
+    let build = stage.fixture.vault.build("p").unwrap();
+    let left_out: Vec<_> = build.info.left_out.iter().map(|left_out| (&*left_out.path, &*left_out.engine)).collect();
+    assert_eq!(left_out, [("game/.import/", "godot")]);
+}
+
 /// Writes `len` bytes of noise to a file of a session, and returns the most room that the spool took meanwhile.
 fn write_large(file: &fs::File, vault: &Path, seed: u64, len: usize) -> u64 {
     let mut most = 0;

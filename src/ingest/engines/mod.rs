@@ -13,6 +13,7 @@ mod unity;
 mod unreal;
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A game engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,6 +78,44 @@ impl Class {
             Class::Cache => "cache",
             Class::Never => "never",
         }
+    }
+}
+
+/// A directory in a project.
+#[derive(Debug, Clone)]
+pub struct InProject {
+    project: Arc<Project>,
+    /// The names from its root to here.
+    path: Vec<Box<[u8]>>,
+}
+
+impl InProject {
+    /// Enters a directory whose entries have `names`: the root of a project, or a place in the one `above`, if any.
+    pub fn enter<'a>(
+        names: impl IntoIterator<Item = &'a [u8]>,
+        has_file: impl FnOnce(&str) -> bool,
+        above: Option<InProject>,
+    ) -> Option<InProject> {
+        let found = Project::detect(names, has_file);
+        found.map(|project| InProject { project: Arc::new(project), path: Vec::new() }).or(above)
+    }
+
+    /// Returns the place of the directory `name` in this one.
+    pub fn below(&self, name: &[u8]) -> InProject {
+        let mut below = self.clone();
+        below.path.push(name.into());
+        below
+    }
+
+    /// Tells what the entry `name` is.
+    pub fn class(&self, name: &[u8], is_directory: bool) -> Class {
+        let path: Vec<&[u8]> = self.path.iter().map(|name| &**name).chain([name]).collect();
+        self.project.class(&path, is_directory)
+    }
+
+    /// Returns the engine's name in records.
+    pub fn engine(&self) -> &'static str {
+        self.project.engine.code()
     }
 }
 

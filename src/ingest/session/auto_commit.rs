@@ -90,7 +90,7 @@ impl Session {
             return Ok(None);
         }
         let rules = &self.finisher.rules;
-        let evidence = Evidence { taken, ..state.evidence(rules)? };
+        let evidence = Evidence { taken, ..state.evidence(rules, &state.caches(self.keep_caches))? };
         Ok(Some(evidence.judge(rules.auto_commit)))
     }
 
@@ -120,7 +120,7 @@ impl Session {
 
     /// Makes the session a build unless it is changed meanwhile; then it is looked at again.
     fn commit_whole(&self, completeness: Completeness, epoch: u64) -> Result<Outcome> {
-        let left = self.state.lock().not_stored();
+        let left = self.state.lock().not_stored(self.keep_caches);
         let stored = self.store_files(left)?;
         // From here on changes wait for the lock, and find a build that they open again.
         let mut state = self.state.lock();
@@ -156,7 +156,7 @@ impl Session {
 
     /// Tells whether the session, of which everything is stored, is what it became a build as.
     fn is_own_build(&self, state: &mut State) -> Result<bool> {
-        if state.finish.own.is_none() || !state.not_stored().is_empty() {
+        if state.finish.own.is_none() || !state.not_stored(self.keep_caches).is_empty() {
             return Ok(false);
         }
         let draft = self.inferred(state, Completeness::InferredWeak)?;

@@ -9,7 +9,7 @@ use super::nodes::{Body, Bytes, Node};
 use super::op::{NodeNumber, Op};
 use super::status::failures;
 use super::{Change, ROOT, Session, SessionForm, SessionState, State};
-use crate::catalogue::{Build, Completeness};
+use crate::catalogue::{Build, Completeness, LeftOut};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::{Draft, Ingested, Replaces, ingest_xattrs, publish};
 use crate::manifest::{Attributes, Content, Directory, Entry, EntryKind, encode_directory};
@@ -17,12 +17,15 @@ use crate::name::{FileName, RefName, show};
 use crate::progress::Progress;
 use crate::store::{Class, Store, Ticket};
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 /// How long a commit waits for files to be closed. The kernel tells of a close after the program that closed has gone on,
 /// so `cp` may have ended, and `mv` have begun, when the last file is still open here.
 const CLOSE_GRACE: Duration = Duration::from_millis(500);
+
+/// Entries of engine projects that a build's record names; an entry may be a whole directory.
+const MAX_LEFT_OUT: usize = 100;
 
 /// What a session becomes.
 #[derive(Debug, Clone)]
@@ -90,7 +93,7 @@ impl Session {
             return Err(Error::invalid(format!("session {} is empty", state.name)));
         }
         state.phase = SessionState::Committing;
-        Ok((replaces, state.not_stored()))
+        Ok((replaces, state.not_stored(self.keep_caches)))
     }
 
     fn finish_commit(&self, request: &CommitRequest, replaces: Replaces, left: Vec<NodeNumber>) -> Result<Build> {
@@ -119,7 +122,8 @@ impl Session {
     /// Describes the tree of a session whose files are all stored.
     pub(super) fn draft(&self, state: &State, request: &CommitRequest, replaces: Replaces) -> Result<Draft> {
         let stored_bytes = state.stored_bytes;
-        let mut builder = Builder { state, store: &self.store, ticket: Ticket::default(), stored_bytes };
+        let caches = state.caches(self.keep_caches);
+        let mut builder = Builder { state, store: &self.store, caches, ticket: Ticket::default(), stored_bytes };
         let root = builder.tree()?;
         builder.draft(request, replaces, root)
     }
@@ -155,11 +159,14 @@ impl Session {
 
 impl State {
     /// Returns the files that are to be stored before a commit; the background stops storing them.
-    pub(super) fn not_stored(&mut self) -> Vec<NodeNumber> {
+    pub(super) fn not_stored(&mut self, keep_caches: bool) -> Vec<NodeNumber> {
         self.storing.clear();
+        let caches = self.caches(keep_caches);
         let left = self.nodes.iter().filter(|(number, _)| !self.stored.contains_key(number));
         let left = left.filter_map(|(number, node)| match node.body {
-            Body::File(ref bytes) if bytes.is_to_be_stored() && !is_left_out(node) => Some(number),
+            Body::File(ref bytes) if bytes.is_to_be_stored() && !is_left_out(node) => {
+                (!self.is_in(&caches, number)).then_some(number)
+            }
             _ => None,
         });
         left.collect()
@@ -183,6 +190,8 @@ fn is_left_out(node: &Node) -> bool {
 struct Builder<'a> {
     state: &'a State,
     store: &'a Store,
+    /// What is left out of the projects of game engines.
+    caches: BTreeMap<NodeNumber, LeftOut>,
     ticket: Ticket,
     stored_bytes: u64,
 }
@@ -242,7 +251,7 @@ impl Builder<'_> {
         let mut named = Vec::new();
         for child in self.state.nodes.children(number)?.iter() {
             let node = self.state.nodes.get(child)?;
-            if !is_left_out(node) {
+            if !is_left_out(node) && !self.caches.contains_key(&child) {
                 named.push((node.name.clone(), child));
             }
         }
@@ -311,6 +320,7 @@ impl Builder<'_> {
         }
         let mut info = state.info.clone();
         info.source.get_or_insert_with(|| format!(".snapshot/{}", state.name));
+        info.left_out = self.caches.values().take(MAX_LEFT_OUT).cloned().collect();
         info.tool.get_or_insert_with(|| format!("gamevault {}", env!("CARGO_PKG_VERSION")));
         Ok(Draft {
             id: Some(request.id.clone()),

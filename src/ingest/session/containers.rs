@@ -43,7 +43,7 @@ impl Session {
     /// # Errors
     /// Those of reading the files.
     pub(super) fn check_containers(&self, epoch: u64) -> Result<bool> {
-        let files = self.state.lock().unchecked();
+        let files = self.state.lock().unchecked(self.keep_caches);
         let verdicts: Vec<(NodeNumber, Verdict)> = files
             .into_par_iter()
             .map(|(node, name)| {
@@ -67,15 +67,16 @@ impl Session {
 }
 
 impl State {
-    /// Returns the files that are to be checked, with their names.
-    fn unchecked(&self) -> Vec<(NodeNumber, Arc<[u8]>)> {
+    /// Returns the files of a build that are to be checked, with their names.
+    fn unchecked(&self, keep_caches: bool) -> Vec<(NodeNumber, Arc<[u8]>)> {
+        let caches = self.caches(keep_caches);
         let is_checked = |node: &NodeNumber| self.finish.containers.checked.contains(node);
         self.nodes
             .iter()
             .filter(|(number, node)| {
                 let is_written =
                     node.mark != Mark::Neutral && matches!(&node.body, Body::File(bytes) if bytes.len() > 0);
-                is_written && !is_checked(number) && !self.nodes.is_orphan(*number)
+                is_written && !is_checked(number) && !self.nodes.is_orphan(*number) && !self.is_in(&caches, *number)
             })
             .map(|(number, node)| (number, node.name.clone()))
             .collect()

@@ -6,8 +6,10 @@ use super::nodes::{Body, Node};
 use super::op::{Mark, NodeNumber};
 use super::status::{failures, path_of};
 use super::{ROOT, State};
+use crate::catalogue::LeftOut;
 use crate::error::Result;
 use crate::manifest::Timestamp;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// What Finder dates an item that it is still copying: 1946-02-14 08:34:56 UTC, `kMagicBusyCreationDate`.
@@ -17,8 +19,9 @@ const FINDER_BUSY: i64 = -753_549_904;
 const ROBOCOPY_BUSY: i64 = 315_532_800;
 
 impl State {
-    /// Gathers what is known; looks at every node. Whether the id is taken is left to be found out.
-    pub(super) fn evidence(&self, rules: &FinishRules) -> Result<Evidence> {
+    /// Gathers what is known of all but the `caches`, which no build has; looks at every node. Whether the id is taken is
+    /// left to be found out.
+    pub(super) fn evidence(&self, rules: &FinishRules, caches: &BTreeMap<NodeNumber, LeftOut>) -> Result<Evidence> {
         let now = Instant::now();
         let mut evidence = Evidence {
             files_written: self.open.values().filter(|open| open.is_written()).count() as u64,
@@ -38,7 +41,7 @@ impl State {
                 evidence.has_content |= base.totals.entries > 0;
                 continue;
             }
-            for child in children.iter() {
+            for child in children.iter().filter(|child| !caches.contains_key(child)) {
                 let node = self.nodes.get(child)?;
                 let is_file = matches!(node.body, Body::File(_));
                 if is_file && node.mark != Mark::Neutral && self.is_in_progress(directory, child, &node.name) {

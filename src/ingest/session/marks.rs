@@ -122,7 +122,9 @@ impl Session {
         if let Some(open) = state.open.get_mut(&node) {
             open.sets_times = caller.sets_times();
         }
-        state.finish.writers.opened(caller);
+        if state.finish.writers.opened(caller, node) {
+            state.tell_of_writers();
+        }
     }
 
     /// Takes note that somebody has closed a file that was open to write; a copy of the handle may still be open.
@@ -152,25 +154,31 @@ impl Session {
     /// Takes note of the end of a process, which may have written to the session.
     pub fn process_ended(&self, process: u32, ending: Ending) {
         let mut state = self.state.lock();
-        let before = state.finish.writers.complaint();
-        if !state.finish.writers.ended(process, ending) {
+        let Some(last) = state.finish.writers.last_file(process) else { return };
+        let before = (state.finish.writers.complaint(), state.finish.writers.remembrance());
+        let last = super::status::path_of(&state, last);
+        state.finish.writers.ended(process, ending, &last);
+        if (state.finish.writers.complaint(), state.finish.writers.remembrance()) == before {
             return;
         }
-        let why = state.finish.writers.complaint();
-        if why == before {
-            return;
-        }
+        state.tell_of_writers();
         // What is wrong may be so no more, or what seemed right is wrong.
         state.finish.is_judged = false;
-        if let Err(error) = state.journal.append(&Op::Torn { node: ROOT, failed: false, why }) {
-            tracing::warn!(%error, "the end of a copy was not written down");
-        }
         drop(state);
         self.finisher.ring();
     }
 }
 
 impl State {
+    /// Writes down what a restart must know of those who write. A copy is in doubt from its first file on until its end is
+    /// told, so that it cannot be forgotten by a process that is killed together with it.
+    fn tell_of_writers(&mut self) {
+        let why = self.finish.writers.remembrance();
+        if let Err(error) = self.journal.append(&Op::Torn { node: ROOT, failed: false, why }) {
+            tracing::warn!(%error, "who writes to a session was not written down");
+        }
+    }
+
     /// Takes note that the bytes of a file are about to change, from its start on when `anew`.
     pub(super) fn start_writing(&mut self, node: NodeNumber, anew: bool) -> Result<()> {
         if anew && self.finish.torn.contains_key(&node) {
@@ -244,9 +252,10 @@ impl State {
 
     /// Takes up what a journal says of torn files, once all its nodes are known.
     pub(super) fn remember_torn(&mut self, torn: Vec<(NodeNumber, bool, String)>) {
+        let files = self.nodes.iter().filter(|(_, node)| node.mark != Mark::Neutral).count() as u64;
         for (node, failed, why) in torn {
             match (node, failed) {
-                (ROOT, _) => self.finish.writers.remember(why),
+                (ROOT, _) => self.finish.writers.remember(why, files),
                 (node, _) if self.nodes.get(node).is_err() => {}
                 (node, true) => drop(self.failures.insert(node, why)),
                 (node, false) => drop(self.finish.torn.insert(node, why)),

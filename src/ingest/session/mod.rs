@@ -9,7 +9,7 @@
 //! when somebody looks into them. A workspace is a session that is worked in and stays.
 //!
 //! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op` and `journal` what is written
-//! down, `nodes` the tree in memory, `base` its unfolding, `data` the bytes of files, `patched` and `file_bytes` where they
+//! down, `nodes` the tree in memory, `base` its unfolding, `caches` what an engine makes again, `data` the bytes of files, `patched` and `file_bytes` where they
 //! are, `small_log` those of small files, `head` those of large ones, `registry` all sessions, `background` the storing of closed files, `transfer` what goes to another session, `commit` the
 //! way to a build, `junk` what is left out of it, `status` what is said of a session.
 //!
@@ -20,6 +20,7 @@
 mod auto_commit;
 mod background;
 mod base;
+mod caches;
 mod commit;
 mod containers;
 mod data;
@@ -62,6 +63,7 @@ use background::Activity;
 use data::OpenFile;
 use head::Heads;
 use journal::Journal;
+use junk::is_finishing;
 use marks::{Finish, Finisher};
 use nodes::{Body, Bytes, Node, Nodes};
 use op::Op;
@@ -81,11 +83,13 @@ pub struct SessionRules {
     pub finish: FinishRules,
     /// Bytes in the spool from which on files are stored, and leave it, beside the copy that brings them.
     pub spool_limit: u64,
+    /// Builds have the caches of engine projects, too.
+    pub keep_caches: bool,
 }
 
 impl Default for SessionRules {
     fn default() -> SessionRules {
-        SessionRules { finish: FinishRules::default(), spool_limit: 4 << 30 }
+        SessionRules { finish: FinishRules::default(), spool_limit: 4 << 30, keep_caches: false }
     }
 }
 
@@ -147,6 +151,7 @@ pub struct Session {
     content: Arc<dyn ReadContent>,
     activity: Arc<Activity>,
     finisher: Arc<Finisher>,
+    keep_caches: bool,
     state: Mutex<State>,
     /// Somebody closed a file that was open to be written.
     closed: Condvar,
@@ -343,7 +348,11 @@ impl Session {
         if how == Replacing::Never && state.nodes.child(from.directory, from.name)?.is_some() {
             state.nodes.check_free(to.directory, to.name)?;
         }
-        state.nodes.check_rename((from.directory, from.name), (to.directory, to.name), exchange)?;
+        let (moving, _) = state.nodes.check_rename((from.directory, from.name), (to.directory, to.name), exchange)?;
+        if state.open.contains_key(&moving) && is_finishing(from.name, to.name) {
+            // The kernel tells of a close after the program that closed has gone on.
+            state.stop_writing(moving);
+        }
         let orphan = state.change(Op::Rename { from: from_pair, to: to_pair, exchange, time: Timestamp::now() })?;
         self.let_go(&mut state, orphan);
         Ok(())

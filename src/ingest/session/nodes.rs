@@ -140,6 +140,11 @@ impl Children {
         self.in_order.range(after.saturating_add(1)..).copied()
     }
 
+    /// Returns the child called `name`, if it is a node.
+    pub(super) fn named(&self, name: &[u8]) -> Option<NodeNumber> {
+        self.by_name.get(name).copied()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.by_name.is_empty() && self.folded.is_none_or(|directory| directory.totals.entries == 0)
     }

@@ -50,6 +50,7 @@ pub(super) struct Registered {
     content: Arc<dyn ReadContent>,
     activity: Arc<Activity>,
     finisher: Arc<Finisher>,
+    keep_caches: bool,
     list: RwLock<List>,
     /// Held while a session gets or changes its name: two must not take the same one.
     naming: Mutex<()>,
@@ -104,6 +105,7 @@ impl Sessions {
             content,
             activity: Arc::new(Activity::new(rules.spool_limit)),
             finisher: Arc::new(Finisher::new(rules.finish)),
+            keep_caches: rules.keep_caches,
             list: RwLock::default(),
             naming: Mutex::default(),
         });
@@ -284,6 +286,7 @@ impl Registered {
             content: self.content.clone(),
             activity: self.activity.clone(),
             finisher: self.finisher.clone(),
+            keep_caches: self.keep_caches,
             state: Mutex::new(state),
             closed: Condvar::new(),
         });

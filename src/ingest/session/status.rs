@@ -4,6 +4,7 @@ use super::finish::Verdict;
 use super::nodes::{Body, Bytes};
 use super::{Session, State, junk};
 use crate::catalogue::Completeness;
+use crate::catalogue::LeftOut;
 use crate::manifest::Timestamp;
 use crate::name::show;
 use serde::Serialize;
@@ -70,6 +71,10 @@ pub struct Status {
     pub junk_count: u64,
     /// The names of the first of them.
     pub junk: Vec<String>,
+    /// Entries of game engines' projects that the build will leave out, because the engine makes them again.
+    pub left_out_count: u64,
+    /// The first of them.
+    pub left_out: Vec<LeftOut>,
     /// Extended attributes that were accepted and dropped, by their prefix.
     pub dropped_xattrs: BTreeMap<String, u64>,
     /// Files whose last write failed, and why; the session cannot be committed while there are any.
@@ -80,7 +85,8 @@ impl Session {
     /// Returns what is known of the session; looks at every node.
     pub fn status(&self) -> Status {
         let state = self.state.lock();
-        let evidence = state.evidence(&self.finisher.rules).unwrap_or_default();
+        let caches = state.caches(self.keep_caches);
+        let evidence = state.evidence(&self.finisher.rules, &caches).unwrap_or_default();
         let waits = state.phase == SessionState::Open && !state.finish.is_judged;
         let mut status = Status {
             name: state.name.to_string(),
@@ -103,6 +109,8 @@ impl Session {
             },
             junk_count: 0,
             junk: Vec::new(),
+            left_out_count: caches.len() as u64,
+            left_out: caches.into_values().take(MAX_NAMES).collect(),
             dropped_xattrs: state.dropped_xattrs.clone(),
             failures: failures(&state),
         };

@@ -112,6 +112,13 @@ impl Session {
             }
         }
         for (old, node) in found.into_iter().rev() {
+            // What is not whole is no better in another place.
+            if let Some(why) = source.finish.torn.get(&old) {
+                target.tear(node, false, why.clone());
+            }
+            if let Some(why) = source.failures.get(&old) {
+                target.tear(node, true, why.clone());
+            }
             let old = source.nodes.get(old)?;
             target.change(Op::Change { node, mode: None, mtime: Some(old.mtime), mark: Some(old.mark) })?;
         }

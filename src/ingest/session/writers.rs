@@ -3,6 +3,7 @@
 //! The mount says who opens a file to write it, and where the system tells, how a process ended. A copy that was killed
 //! between two files leaves only whole files behind; that it did not come to its end is all that gives it away.
 
+use super::op::NodeNumber;
 use std::collections::BTreeMap;
 
 /// What is known of a program that copies.
@@ -66,6 +67,12 @@ impl Caller {
         self.tool().is_some_and(|tool| tool.sets_times)
     }
 
+    /// Tells whether the program runs for one copy and writes every file itself: its end, which is watched, tells how the
+    /// copy went.
+    pub fn is_one_copy(&self) -> bool {
+        self.is_watched && self.tool().is_some_and(|tool| tool.ends)
+    }
+
     fn tool(&self) -> Option<Tool> {
         tool(&self.program().to_ascii_lowercase())
     }
@@ -98,6 +105,8 @@ struct Writer {
     files: u64,
     /// Its place in the order of all writers.
     order: u64,
+    /// The file that it opened last.
+    last: NodeNumber,
 }
 
 #[derive(Debug)]
@@ -116,22 +125,28 @@ pub(super) struct Writers {
 }
 
 impl Writers {
-    /// Takes note that `caller` opened a file to write it.
-    pub(super) fn opened(&mut self, caller: Caller) {
+    /// Takes note that `caller` opened a file to write it; `true` when [`Writers::remembrance`] changed.
+    pub(super) fn opened(&mut self, caller: Caller, file: NodeNumber) -> bool {
+        let was_copying = self.running.get(&caller.process).is_some_and(|writer| writer.caller.is_one_copy());
         let order = self.next_order;
-        let writer = self.running.entry(caller.process).or_insert_with(|| Writer { caller, files: 0, order });
+        let writer =
+            self.running.entry(caller.process).or_insert_with(|| Writer { caller, files: 0, order, last: file });
         // A shell opens the file, and then becomes the program that writes it.
         writer.caller = caller;
+        writer.last = file;
         writer.files += 1;
         self.next_order += u64::from(writer.order == order);
+        caller.is_one_copy() != was_copying
     }
 
-    /// Takes note of the end of a process; `true` when it was a writer and [`Writers::complaint`] may have changed.
-    pub(super) fn ended(&mut self, process: u32, ending: Ending) -> bool {
-        let Some(Writer { caller, files, order }) = self.running.remove(&process) else { return false };
+    /// Takes note of the end of a process, which opened `last` last; `true` when it was a writer.
+    pub(super) fn ended(&mut self, process: u32, ending: Ending, last: &str) -> bool {
+        let Some(Writer { caller, files, order, .. }) = self.running.remove(&process) else { return false };
         let tool = caller.tool().filter(|tool| tool.ends);
         let why = match (ending, tool) {
-            (Ending::Killed, _) => format!("{caller} was killed; what it had still to write is missing"),
+            (Ending::Killed, Some(_)) => {
+                format!("{caller} was killed while it wrote {last}, or soon after; what was to follow is missing")
+            }
             (Ending::Exited(0), Some(tool)) => {
                 // A copy that was done again makes up for the one that failed.
                 self.bad_ends.retain(|bad| bad.order > order || !(tool.compares || files >= bad.files));
@@ -140,16 +155,29 @@ impl Writers {
             (Ending::Exited(status), Some(_)) => {
                 format!("{caller} ended with status {status}; not everything may have been copied")
             }
-            (Ending::Exited(_), None) | (Ending::Unknown, _) => return true,
+            // A shell or an editor lives longer than what it writes; what it has open at its end is known by the file.
+            (_, None) | (Ending::Unknown, _) => return true,
         };
         self.bad_ends.push(BadEnd { files, order, why });
         true
     }
 
-    /// Takes up what an earlier process of this program wrote down of its session's writers.
-    pub(super) fn remember(&mut self, why: String) {
-        // How much that writer wrote is not known any more, so only a tool that compares everything makes up for it.
-        self.bad_ends.push(BadEnd { files: u64::MAX, order: self.next_order, why });
+    /// Returns the file that a process opened last.
+    pub(super) fn last_file(&self, process: u32) -> Option<NodeNumber> {
+        self.running.get(&process).map(|writer| writer.last)
+    }
+
+    /// Returns what is to be written down for the case that nobody hears how the copies end that are running.
+    pub(super) fn remembrance(&self) -> Option<String> {
+        let copying = self.running().filter(Caller::is_one_copy);
+        let copying = copying.map(|caller| format!("{caller} was still copying when the mount ended"));
+        let whys: Vec<String> = self.complaint().into_iter().chain(copying).collect();
+        (!whys.is_empty()).then(|| whys.join("; "))
+    }
+
+    /// Takes up what an earlier process of this program wrote down of a session that has so many `files` now.
+    pub(super) fn remember(&mut self, why: String, files: u64) {
+        self.bad_ends.push(BadEnd { files, order: self.next_order, why });
         self.next_order += 1;
     }
 
@@ -166,7 +194,7 @@ impl Writers {
 
     /// Returns a copy that has not ended: one whose program ends with it, and whose end would be told.
     pub(super) fn still_copying(&self) -> Option<Caller> {
-        self.running().find(|caller| caller.is_watched && caller.tool().is_some_and(|tool| tool.ends))
+        self.running().find(Caller::is_one_copy)
     }
 }
 
@@ -176,9 +204,9 @@ mod tests {
 
     fn run(writers: &mut Writers, process: u32, program: &str, files: u64, ending: Ending) {
         for _ in 0..files {
-            writers.opened(Caller::new(process, program.as_bytes(), true));
+            writers.opened(Caller::new(process, program.as_bytes(), true), 7);
         }
-        assert!(writers.ended(process, ending));
+        assert!(writers.ended(process, ending, "level.pak"));
     }
 
     #[test]
@@ -201,9 +229,10 @@ mod tests {
             ("sh", true, false),
         ] {
             let mut writers = Writers::default();
-            writers.opened(Caller::new(1, program.as_bytes(), is_watched));
+            writers.opened(Caller::new(1, program.as_bytes(), is_watched), 7);
             assert_eq!(writers.still_copying().is_some(), is_waited_for, "{program}");
-            writers.ended(1, Ending::Exited(0));
+            assert_eq!(writers.remembrance().is_some(), is_waited_for, "{program}");
+            writers.ended(1, Ending::Exited(0), "");
             assert_eq!(writers.still_copying(), None);
         }
     }
@@ -212,7 +241,9 @@ mod tests {
     fn a_copy_that_is_done_again_makes_up_for_a_killed_one() {
         let mut writers = Writers::default();
         run(&mut writers, 1, "cp", 5, Ending::Killed);
-        assert!(writers.complaint().is_some_and(|why| why.contains("cp (process 1)")));
+        assert!(
+            writers.complaint().is_some_and(|why| why.contains("cp (process 1) was killed while it wrote level.pak"))
+        );
         run(&mut writers, 2, "cp", 1, Ending::Exited(0));
         assert!(writers.complaint().is_some(), "one more file is not the whole copy");
         run(&mut writers, 3, "bash", 9, Ending::Exited(0));
@@ -227,9 +258,9 @@ mod tests {
     #[test]
     fn a_copy_that_began_before_makes_up_for_nothing() {
         let mut writers = Writers::default();
-        writers.opened(Caller::new(1, b"rsync", false));
+        writers.opened(Caller::new(1, b"rsync", false), 7);
         run(&mut writers, 2, "cp", 1, Ending::Killed);
-        assert!(writers.ended(1, Ending::Exited(0)));
+        assert!(writers.ended(1, Ending::Exited(0), ""));
         assert!(writers.complaint().is_some());
     }
 
@@ -238,16 +269,18 @@ mod tests {
         let mut writers = Writers::default();
         run(&mut writers, 1, "diff", 1, Ending::Exited(1));
         assert_eq!(writers.complaint(), None);
-        assert!(!writers.ended(1, Ending::Killed), "it is gone already");
+        assert!(!writers.ended(1, Ending::Killed, ""), "it is gone already");
+        run(&mut writers, 2, "bash", 1, Ending::Killed);
+        assert_eq!(writers.complaint(), None);
         run(&mut writers, 2, "cp", 1, Ending::Unknown);
         assert_eq!(writers.complaint(), None);
         run(&mut writers, 2, "cp", 1, Ending::Exited(1));
         assert!(writers.complaint().is_some_and(|why| why.contains("status 1")));
         let mut later = Writers::default();
-        later.remember(writers.complaint().unwrap());
-        run(&mut later, 3, "cp", 1000, Ending::Exited(0));
+        later.remember(writers.remembrance().unwrap(), 100);
+        run(&mut later, 3, "cp", 99, Ending::Exited(0));
         assert!(later.complaint().is_some());
         run(&mut later, 4, "rsync", 1, Ending::Exited(0));
-        assert_eq!(later.complaint(), None);
+        assert_eq!(later.remembrance(), None);
     }
 }
