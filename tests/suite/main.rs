@@ -20,6 +20,7 @@ mod model;
 mod mount;
 #[cfg(target_os = "linux")]
 mod play;
+mod programs;
 mod properties;
 #[cfg(target_os = "linux")]
 mod readme;
