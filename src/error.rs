@@ -49,6 +49,8 @@ pub enum ErrorKind {
     NoAttribute,
     /// The operation is not supported here.
     Unsupported,
+    /// What the number stood for is gone or has moved; its name, looked up again, tells more.
+    Stale,
     /// The system failed to read or write.
     Io,
 }
@@ -75,6 +77,7 @@ impl ErrorKind {
             ErrorKind::TooLarge => "too_large",
             ErrorKind::NoAttribute => "no_attribute",
             ErrorKind::Unsupported => "unsupported",
+            ErrorKind::Stale => "stale",
             ErrorKind::Io => "io",
         }
     }

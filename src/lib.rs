@@ -15,6 +15,7 @@ pub mod disk;
 pub mod error;
 pub mod id;
 pub mod ingest;
+pub mod lens;
 pub mod manifest;
 pub mod mount;
 pub mod name;

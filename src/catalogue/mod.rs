@@ -9,7 +9,7 @@ mod rows;
 mod seen;
 
 pub use playtests::{NumberedPlaytest, PlayEnding, Playtest};
-pub use records::{Build, BuildInfo, Ci, Completeness, Milestone, Record, Vcs};
+pub use records::{Build, BuildInfo, Ci, Completeness, LeftOut, Milestone, Record, Superseded, Vcs};
 pub use rows::{ChunkPlace, NewChunk, NewPack, Publish, Totals as CatalogueTotals};
 pub use seen::{SeenFile, folder_key};
 

@@ -16,6 +16,10 @@ pub enum Completeness {
     Verified,
     /// Somebody said that the copy was complete, by a rename or a commit.
     Declared,
+    /// Nobody said so, but every file was finished by the tool that wrote it, and nothing speaks against it.
+    InferredStrong,
+    /// Nobody said so, no file was finished as tools do that keep times, and nothing speaks against it.
+    InferredWeak,
     /// Some files changed while they were read; they are named in [`Build::changed_while_read`].
     Incomplete,
 }
@@ -41,11 +45,26 @@ pub struct Build {
     /// Files that changed while they were read, with `Incomplete` only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changed_while_read: Vec<String>,
+    /// The build whose id it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supersedes: Option<Superseded>,
+    /// The build that took its id. Its own record in a pack does not say so: the other one's does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<BuildNumber>,
     /// Bytes that its new chunks took in the store.
     pub stored_bytes: u64,
     /// What the user or the environment said of it.
     #[serde(flatten)]
     pub info: BuildInfo,
+}
+
+/// A build that lost its id to another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Superseded {
+    /// Its number.
+    pub build: BuildNumber,
+    /// The id that it has since.
+    pub id: RefName,
 }
 
 /// What the user or the environment says of a build; all of it optional.
@@ -85,6 +104,20 @@ pub struct BuildInfo {
     /// The version of GameVault that made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
+    /// Entries of engine projects that are not in the build; the first of many.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// An entry of an engine's project that was left out of a build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Its path in the source; that of a directory, which counts as one entry, ends in `/`.
+    pub path: String,
+    /// `unity`, `unreal` or `godot`.
+    pub engine: String,
+    /// `cache` or `never`.
+    pub class: String,
 }
 
 /// The version control state of a source folder.

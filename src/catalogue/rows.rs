@@ -1,6 +1,6 @@
 //! Packs, chunks, builds and milestones: the rows that are rebuilt from packs.
 
-use super::{Build, Catalogue, Milestone, Record};
+use super::{Build, Catalogue, Milestone, Record, Superseded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{BuildNumber, ChunkId, PackId};
 use crate::name::RefName;
@@ -235,12 +235,9 @@ impl Publish<'_> {
         Ok(self.counter("milestone")? + 1)
     }
 
-    /// Tells whether a build has the id, case folded.
-    pub fn has_build_id(&self, id: &RefName) -> Result<bool> {
-        self.connection
-            .prepare_cached("SELECT 1 FROM build WHERE folded = ?1")
-            .and_then(|mut statement| statement.exists([id.folded()]))
-            .map_err(|error| self.catalogue.failure(error))
+    /// Returns the build with `id`, case folded, as this transaction sees it.
+    pub fn build_by_id(&self, id: &RefName) -> Result<Option<Build>> {
+        self.one("SELECT record FROM build WHERE folded = ?1", &[&id.folded()])
     }
 
     /// Tells whether a build has the number.
@@ -253,12 +250,7 @@ impl Publish<'_> {
 
     /// Returns the milestone `name` as this transaction sees it.
     pub fn milestone(&self, name: &RefName) -> Result<Option<Milestone>> {
-        let record: Option<String> = self
-            .connection
-            .prepare_cached("SELECT record FROM milestone WHERE folded = ?1")
-            .and_then(|mut statement| statement.query_row([name.folded()], |row| row.get(0)).optional())
-            .map_err(|error| self.catalogue.failure(error))?;
-        record.map(|record| parse(&record)).transpose()
+        self.one("SELECT record FROM milestone WHERE folded = ?1", &[&name.folded()])
     }
 
     /// Makes a sealed pack known.
@@ -266,11 +258,17 @@ impl Publish<'_> {
         self.catalogue.insert_pack(self.connection, pack)
     }
 
-    /// Makes what a record says known; the record must be in a synced pack.
+    /// Makes what a record says known; the record must be in a synced pack. A build that supersedes another one gives that
+    /// its new id.
     ///
     /// # Errors
     /// `Exists` if a build has the number or the id already, or a playtest the id.
     pub fn add_record(&self, record: &Record) -> Result<()> {
+        if let Record::Build(build) = record
+            && let Some(superseded) = &build.supersedes
+        {
+            self.supersede(superseded, build.number)?;
+        }
         let outcome = match record {
             Record::Build(build) => self
                 .execute(
@@ -299,6 +297,29 @@ impl Publish<'_> {
             }
             _ => self.catalogue.failure(error),
         })
+    }
+
+    fn supersede(&self, superseded: &Superseded, by: BuildNumber) -> Result<()> {
+        let number = superseded.build.0 as i64;
+        let old: Option<Build> = self.one("SELECT record FROM build WHERE number = ?1", &[&number])?;
+        // A lost build cannot be told.
+        let Some(mut old) = old else { return Ok(()) };
+        old.id = superseded.id.clone();
+        old.superseded_by = Some(by);
+        self.execute(
+            "UPDATE build SET folded = ?2, record = ?3 WHERE number = ?1",
+            params![number, old.id.folded(), to_json(&old)],
+        )
+        .map_err(|error| self.catalogue.failure(error))
+    }
+
+    fn one<T: serde::de::DeserializeOwned>(&self, sql: &str, args: &[&dyn rusqlite::ToSql]) -> Result<Option<T>> {
+        let record: Option<String> = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(args, |row| row.get(0)).optional())
+            .map_err(|error| self.catalogue.failure(error))?;
+        record.map(|record| parse(&record)).transpose()
     }
 
     pub(super) fn execute(&self, sql: &str, args: impl rusqlite::Params) -> rusqlite::Result<()> {

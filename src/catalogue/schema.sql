@@ -19,7 +19,7 @@ CREATE TABLE chunk (
 CREATE TABLE build (
     number  INTEGER PRIMARY KEY,
     folded  TEXT NOT NULL UNIQUE,       -- the id in lower case
-    record  TEXT NOT NULL               -- JSON, as in its pack
+    record  TEXT NOT NULL               -- JSON, as in its pack; of a superseded build, with its later id and who took it
 );
 
 CREATE TABLE milestone (

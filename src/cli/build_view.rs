@@ -3,7 +3,7 @@
 use super::masking;
 use super::table::Fields;
 use super::text;
-use gamevault::catalogue::{Build, Ci, Completeness, Milestone, Vcs};
+use gamevault::catalogue::{Build, Ci, Completeness, LeftOut, Milestone, Vcs};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -22,6 +22,10 @@ pub struct BuildView {
     pub stored_bytes: u64,
     pub completeness: Completeness,
     pub changed_while_read: Vec<String>,
+    /// Number of the build whose id it took.
+    pub supersedes: Option<u64>,
+    /// Number of the build that took its id.
+    pub superseded_by: Option<u64>,
     /// Its name, when the build is one single file.
     pub single_file: Option<String>,
     /// The milestones that mark it.
@@ -38,6 +42,8 @@ pub struct BuildView {
     pub host: Option<String>,
     pub source: Option<String>,
     pub tool: Option<String>,
+    /// What was left out of engine projects; the first of many.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// A milestone as scripts see it.
@@ -68,6 +74,8 @@ impl BuildView {
             stored_bytes: build.stored_bytes,
             completeness: build.completeness,
             changed_while_read: build.changed_while_read.clone(),
+            supersedes: build.supersedes.as_ref().map(|old| old.build.0),
+            superseded_by: build.superseded_by.map(|new| new.0),
             single_file: build.single_file.clone(),
             milestones: marking.map(|milestone| milestone.name.to_string()).collect(),
             label: info.label,
@@ -81,6 +89,7 @@ impl BuildView {
             host: info.host,
             source: info.source,
             tool: info.tool,
+            left_out: info.left_out,
         }
     }
 
@@ -96,6 +105,11 @@ impl BuildView {
         fields.add("completeness", completeness(self.completeness));
         for path in &self.changed_while_read {
             fields.add("changed while read", path);
+        }
+        fields.add_some("supersedes", self.supersedes);
+        fields.add_some("superseded by", self.superseded_by);
+        for left_out in &self.left_out {
+            fields.add("left out", format!("{} ({}, {})", left_out.path, left_out.engine, left_out.class));
         }
         fields.add_some("single file", self.single_file.as_ref());
         fields.add_some("milestones", joined(&self.milestones));
@@ -159,6 +173,8 @@ fn completeness(completeness: Completeness) -> &'static str {
     match completeness {
         Completeness::Verified => "verified (read by gamevault itself)",
         Completeness::Declared => "declared (copied in and committed)",
+        Completeness::InferredStrong => "inferred-strong (copied in, and finished file by file)",
+        Completeness::InferredWeak => "inferred-weak (copied in, and nothing speaks against it)",
         Completeness::Incomplete => "incomplete (files changed while they were read)",
     }
 }

@@ -53,7 +53,7 @@ impl From<ErrorKind> for Exit {
             ErrorKind::NameTooLong => Exit::Usage,
             ErrorKind::TooLarge => Exit::Failed,
             ErrorKind::NoAttribute => Exit::NotFound,
-            ErrorKind::Unsupported => Exit::Failed,
+            ErrorKind::Unsupported | ErrorKind::Stale => Exit::Failed,
             ErrorKind::Io => Exit::Failed,
         }
     }

@@ -1,7 +1,7 @@
 //! The sessions of running mounts, reached as anybody reaches them: through the mounted tree.
 
 use gamevault::Vault;
-use gamevault::error::{Error, Result};
+use gamevault::error::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde_json::Value;
 use std::io;
@@ -30,11 +30,35 @@ pub struct Session {
     pub status: Option<Value>,
 }
 
+impl Session {
+    /// Returns why the session is suspect; nothing when it is not.
+    pub fn doubts(&self) -> Vec<String> {
+        match &self.status {
+            Some(status) if status["state"] == "suspect" => reasons(status),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns what keeps the session from becoming a build by itself, in a sentence.
+    pub fn waits_for(&self) -> Option<String> {
+        let status = self.status.as_ref().filter(|status| status["state"] == "open")?;
+        reasons(status).into_iter().next()
+    }
+}
+
+fn reasons(status: &Value) -> Vec<String> {
+    let list = status["reasons"].as_array().into_iter().flatten();
+    list.filter_map(|reason| reason.as_str().map(str::to_owned)).collect()
+}
+
 /// What can be asked of a session.
 #[derive(Debug, Clone, Copy)]
 pub enum Order {
-    /// Make a build of it.
-    Commit,
+    /// Make a build of it; when it may not be whole, only if told so.
+    Commit {
+        /// It may not be whole, and that is meant.
+        force: bool,
+    },
     /// Throw it away.
     Abort,
 }
@@ -42,7 +66,7 @@ pub enum Order {
 impl Order {
     fn file_name(self) -> &'static str {
         match self {
-            Order::Commit => "commit",
+            Order::Commit { .. } => "commit",
             Order::Abort => "abort",
         }
     }
@@ -67,7 +91,8 @@ pub fn list(vault: &Vault) -> Result<Vec<Session>> {
 /// Gives `order` to the session `name`, which may leave out the base.
 ///
 /// # Errors
-/// `NotFound` when no mount is running or none has the session; what the mount answers to the order.
+/// `NotFound` when no mount is running or none has the session; `Incomplete` for a commit of a session that may not be
+/// whole; what the mount answers to the order.
 pub fn give(vault: &Vault, name: &str, order: Order) -> Result<Session> {
     let verb = order.file_name();
     if vault.mounts()?.is_empty() {
@@ -78,6 +103,12 @@ pub fn give(vault: &Vault, name: &str, order: Order) -> Result<Session> {
     let names: Vec<String> = sessions.iter().map(|session| session.name.clone()).collect();
     let session = sessions.into_iter().find(|session| session.name == name || id_of(&session.name) == name);
     let session = session.ok_or_else(|| no_session(verb, name, &names))?;
+    let reasons = session.doubts();
+    if matches!(order, Order::Commit { force: false }) && !reasons.is_empty() {
+        let message = format!("session {name} may not be whole: {}", reasons.join("; "));
+        let hint = "copy again what is missing, or give --force to publish it as it is";
+        return Err(Error::new(ErrorKind::Incomplete, message).with_hint(hint));
+    }
     match carry_out(&session, order) {
         Ok(()) => Ok(session),
         // A system call answers with a number alone; the status has the names of the files.
@@ -92,7 +123,7 @@ fn carry_out(session: &Session, order: Order) -> io::Result<()> {
     }
     // A session that is one single file has no room for a control file; tools move or remove it as a whole.
     match order {
-        Order::Commit => {
+        Order::Commit { .. } => {
             let mount = session.path.parent().and_then(Path::parent).expect("a session is two levels below its mount");
             std::fs::rename(&session.path, mount.join(BUILDS).join(&session.name))
         }

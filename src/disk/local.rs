@@ -69,6 +69,11 @@ impl Disk for LocalDisk {
         std::fs::rename(&from, self.absolute(to)).map_err(|error| Error::io("rename", &from, error))
     }
 
+    fn link(&self, from: &Path, to: &Path) -> Result<()> {
+        let from = self.absolute(from);
+        std::fs::hard_link(&from, self.absolute(to)).map_err(|error| Error::io("link", &from, error))
+    }
+
     fn remove(&self, path: &Path) -> Result<()> {
         let path = self.absolute(path);
         std::fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))

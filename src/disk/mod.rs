@@ -42,6 +42,9 @@ pub trait Disk: Send + Sync {
     /// Renames a file or directory over whatever is at `to`; survives a crash only after [`Disk::sync_dir`].
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;
 
+    /// Gives a file a second name, which must be free.
+    fn link(&self, from: &Path, to: &Path) -> Result<()>;
+
     /// Removes a file.
     fn remove(&self, path: &Path) -> Result<()>;
 

@@ -1,9 +1,10 @@
 //! A finished tree becomes a build: first its bytes are durable, then one transaction makes it visible.
 
-use crate::catalogue::{Build, BuildInfo, Completeness, Milestone, Publish, Record};
+use crate::catalogue::{Build, BuildInfo, Completeness, Milestone, Publish, Record, Superseded};
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::BuildNumber;
 use crate::manifest::{Attributes, Directory, Timestamp};
-use crate::name::RefName;
+use crate::name::{MAX_REF_NAME_LEN, RefName};
 use crate::store::{Store, Ticket};
 
 /// A build that is about to be published.
@@ -29,6 +30,31 @@ pub struct Draft {
     pub info: BuildInfo,
     /// Also mark the build as this milestone, in the same transaction.
     pub milestone: Option<RefName>,
+    /// Which build may have the id already.
+    pub replaces: Replaces,
+}
+
+/// Which build a new one may take the id from; the old one stays, under another id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replaces {
+    /// None.
+    Nothing,
+    /// The one with this number.
+    Build(BuildNumber),
+    /// One that was published without anybody saying that it is whole.
+    Inferred,
+}
+
+impl Replaces {
+    /// Tells whether `build` may lose its id.
+    pub fn allows(self, build: &Build) -> bool {
+        let is_inferred = matches!(build.completeness, Completeness::InferredStrong | Completeness::InferredWeak);
+        match self {
+            Replaces::Nothing => false,
+            Replaces::Build(number) => build.number == number && is_inferred,
+            Replaces::Inferred => is_inferred,
+        }
+    }
 }
 
 /// Makes everything the draft names durable, writes its record to a pack, and publishes build and milestone at once.
@@ -53,17 +79,25 @@ pub fn publish(store: &Store, draft: Draft) -> Result<(Build, Option<Milestone>)
 
 fn number_build(publish: &Publish<'_>, draft: &Draft) -> Result<Build> {
     let number = publish.next_build()?;
+    let mut supersedes = None;
     let id = match &draft.id {
-        Some(id) if publish.has_build_id(id)? => {
-            return Err(Error::new(ErrorKind::Exists, format!("a build with the id {id} exists already"))
-                .with_hint("choose another id, or leave it out to get the next number"));
+        Some(id) => {
+            if let Some(old) = publish.build_by_id(id)? {
+                if !draft.replaces.allows(&old) {
+                    return Err(Error::new(ErrorKind::Exists, format!("a build with the id {id} exists already"))
+                        .with_hint("choose another id, or leave it out to get the next number"));
+                }
+                supersedes = Some(Superseded { build: old.number, id: id_beside(publish, &old)? });
+            }
+            id.clone()
         }
-        Some(id) => id.clone(),
-        None => free_id(publish, number.0)?,
+        None => free_id(publish, number.0.to_string())?,
     };
     Ok(Build {
         number,
         id,
+        supersedes,
+        superseded_by: None,
         created: Timestamp::now(),
         root: draft.root,
         attributes: draft.attributes,
@@ -75,12 +109,20 @@ fn number_build(publish: &Publish<'_>, draft: &Draft) -> Result<Build> {
     })
 }
 
-/// Returns the number as an id, or with a suffix when somebody gave that id to another build.
-fn free_id(publish: &Publish<'_>, number: u64) -> Result<RefName> {
-    let mut id = RefName::new(number.to_string())?;
+/// Returns the id that a build gets when another one takes its own: that with its number behind it.
+fn id_beside(publish: &Publish<'_>, old: &Build) -> Result<RefName> {
+    let number = format!("-{}", old.number);
+    // Room for a second suffix of three digits.
+    let stem: String = old.id.as_str().chars().take(MAX_REF_NAME_LEN - number.len() - 4).collect();
+    free_id(publish, stem + &number)
+}
+
+/// Returns `wanted` as an id, or with a suffix when another build has that.
+fn free_id(publish: &Publish<'_>, wanted: String) -> Result<RefName> {
+    let mut id = RefName::new(wanted.clone())?;
     let mut suffix = 2;
-    while publish.has_build_id(&id)? {
-        id = RefName::new(format!("{number}-{suffix}"))?;
+    while publish.build_by_id(&id)?.is_some() {
+        id = RefName::new(format!("{wanted}-{suffix}"))?;
         suffix += 1;
     }
     Ok(id)

@@ -5,11 +5,12 @@
 //! snapshot is not read. What was read is remembered as soon as its chunks are durable, so that a snapshot which is
 //! stopped or killed goes on where it was.
 
+use super::engines::{Class, InProject};
 use super::ignore_rules::{IGNORE_FILE, IgnoreRules};
 use super::ingest_xattrs;
 use super::pipeline::{HostFile, Ingested, ingest_bytes};
 use super::tree_builder::{FinishedTree, Folder, TreeBuilder};
-use crate::catalogue::{SeenFile, folder_key};
+use crate::catalogue::{LeftOut, SeenFile, folder_key};
 use crate::disk::host::{self, HostKind, LongPath, Stat, StatKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ChunkId;
@@ -37,6 +38,9 @@ const REMEMBER_INTERVAL: Duration = Duration::from_secs(1);
 /// Warnings of one kind that are told one by one; the rest is counted.
 const MAX_WARNINGS: usize = 20;
 
+/// Entries of engine projects that are left out and named one by one; the rest is counted.
+const MAX_LEFT_OUT: usize = 100;
+
 /// A file changed this shortly before it was read may change again within the same tick of its clock.
 const TICK: i64 = 20_000_000;
 
@@ -51,6 +55,8 @@ pub struct Source<'a> {
     pub excluded: &'a [PathBuf],
     /// Ignore patterns given by hand.
     pub ignore: &'a [String],
+    /// Keep what engines make again in their projects; what no build needs stays out all the same.
+    pub keep_caches: bool,
     /// Read every file, though it looks unchanged.
     pub read_all: bool,
 }
@@ -72,6 +78,10 @@ pub struct IngestedTree {
     pub bytes_read: u64,
     /// Files that kept changing while they were read, or could not be read.
     pub incomplete: Vec<String>,
+    /// The first of the entries that were left out of engine projects.
+    pub left_out: Vec<LeftOut>,
+    /// All of them; a directory counts as one.
+    pub left_out_count: u64,
     /// Sentences for the user.
     pub warnings: Vec<String>,
 }
@@ -117,6 +127,8 @@ pub fn ingest_directory(store: &Store, source: &Source<'_>, progress: &Progress)
         files_unchanged: notes.files_unchanged,
         bytes_read: notes.bytes_read,
         incomplete: notes.incomplete,
+        left_out: notes.left_out,
+        left_out_count: notes.left_out_count,
         warnings: notes.warnings,
     })
 }
@@ -157,6 +169,8 @@ struct Notes {
     files_unchanged: u64,
     bytes_read: u64,
     incomplete: Vec<String>,
+    left_out: Vec<LeftOut>,
+    left_out_count: u64,
     warnings: Vec<String>,
     /// Warnings by kind, to tell only the first of many.
     counts: HashMap<&'static str, usize>,
@@ -168,6 +182,13 @@ impl Notes {
         *count += 1;
         if *count <= MAX_WARNINGS {
             self.warnings.push(warning);
+        }
+    }
+
+    fn leave_out(&mut self, entry: LeftOut) {
+        self.left_out_count += 1;
+        if self.left_out.len() < MAX_LEFT_OUT {
+            self.left_out.push(entry);
         }
     }
 
@@ -341,6 +362,8 @@ struct Visit {
     shown: String,
     folder: Arc<Folder>,
     rules: IgnoreRules,
+    /// The innermost project that the folder is in.
+    project: Option<InProject>,
 }
 
 impl Walk<'_> {
@@ -353,7 +376,7 @@ impl Walk<'_> {
         let long = Arc::new(LongPath::new(path));
         let attributes = self.shared.attributes(&long, "the folder", &stat)?;
         let rules = IgnoreRules::new(path, self.source.ignore)?;
-        let root = Visit { path: long, shown: String::new(), folder: Folder::root(attributes), rules };
+        let root = Visit { path: long, shown: String::new(), folder: Folder::root(attributes), rules, project: None };
         let mut open = vec![root];
         while let Some(visit) = open.pop() {
             let first = open.len();
@@ -379,6 +402,8 @@ impl Walk<'_> {
         if names.iter().any(|(name, _)| name.as_bytes() == IGNORE_FILE.as_bytes()) {
             rules = rules.with_file_of(visit.path.as_path(), &mut self.shared.notes.lock().warnings);
         }
+        let has_file = |path: &str| visit.path.as_path().join(path).is_file();
+        let project = InProject::enter(names.iter().map(|(name, _)| name.as_bytes()), has_file, visit.project.clone());
         let key = folder_key(&host::path_bytes(&self.source.path.join(&visit.shown)));
         let mut seen = match self.source.read_all {
             true => HashMap::new(),
@@ -398,7 +423,7 @@ impl Walk<'_> {
                     continue;
                 }
             };
-            if self.is_left_out(&rules, &path, &name, &stat) {
+            if self.is_left_out(&rules, project.as_ref(), &path, &shown, &name, &stat) {
                 continue;
             }
             match stat.kind {
@@ -406,8 +431,9 @@ impl Walk<'_> {
                 HostKind::Directory => {
                     let long = Arc::new(visit.path.child(&os_name));
                     let attributes = self.shared.attributes(&long, &shown, &stat)?;
+                    let project = project.as_ref().map(|project| project.below(name.as_bytes()));
                     let folder = Folder::below(&visit.folder, name, attributes);
-                    open.push(Visit { path: long, shown, folder, rules: rules.clone() });
+                    open.push(Visit { path: long, shown, folder, rules: rules.clone(), project });
                 }
                 HostKind::Symlink => self.symlink(&visit, &path, &shown, name, &stat)?,
                 HostKind::Special => {
@@ -423,12 +449,43 @@ impl Walk<'_> {
         self.shared.tree.close(visit.folder)
     }
 
-    fn is_left_out(&self, rules: &IgnoreRules, path: &Path, name: &FileName, stat: &Stat) -> bool {
+    fn is_left_out(
+        &self,
+        rules: &IgnoreRules,
+        project: Option<&InProject>,
+        path: &Path,
+        shown: &str,
+        name: &FileName,
+        stat: &Stat,
+    ) -> bool {
         let is_dir = stat.kind == HostKind::Directory;
         if is_dir && (name.as_bytes() == b".gamevault" || self.source.excluded.iter().any(|out| out == path)) {
             return true;
         }
-        rules.ignores(path, is_dir)
+        // What people say themselves goes before what is known of engines.
+        rules
+            .ignores(path, is_dir)
+            .unwrap_or_else(|| project.is_some_and(|project| self.leaves_out(project, shown, name, stat)))
+    }
+
+    /// Tells whether an entry of a project stays out because of what it is, and notes it.
+    fn leaves_out(&self, place: &InProject, shown: &str, name: &FileName, stat: &Stat) -> bool {
+        // A link of the name of a cache leads to one on another disk.
+        let class = place.class(name.as_bytes(), stat.kind != HostKind::File);
+        let is_out = match class {
+            Class::Source => false,
+            Class::Cache => !self.source.keep_caches,
+            Class::Never => true,
+        };
+        if is_out {
+            let slash = if stat.kind == HostKind::Directory { "/" } else { "" };
+            self.shared.notes.lock().leave_out(LeftOut {
+                path: format!("{shown}{slash}"),
+                engine: place.engine().to_owned(),
+                class: class.code().to_owned(),
+            });
+        }
+        is_out
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -551,6 +608,8 @@ pub fn ingest_single_file(store: &Store, path: &Path, progress: &Progress) -> Re
         files_unchanged: 0,
         bytes_read: notes.bytes_read,
         incomplete: notes.incomplete,
+        left_out: Vec::new(),
+        left_out_count: 0,
         warnings: notes.warnings,
     };
     Ok((ingested, shown))

@@ -47,16 +47,13 @@ impl IgnoreRules {
         rules
     }
 
-    /// Tells whether `path` stays out.
-    pub(super) fn ignores(&self, path: &Path, is_dir: bool) -> bool {
-        for matcher in self.matchers.iter().rev() {
-            match matcher.matched(path, is_dir) {
-                Match::Ignore(_) => return true,
-                Match::Whitelist(_) => return false,
-                Match::None => {}
-            }
-        }
-        false
+    /// Tells whether `path` stays out; `None` if no rule says anything.
+    pub(super) fn ignores(&self, path: &Path, is_dir: bool) -> Option<bool> {
+        self.matchers.iter().rev().find_map(|matcher| match matcher.matched(path, is_dir) {
+            Match::Ignore(_) => Some(true),
+            Match::Whitelist(_) => Some(false),
+            Match::None => None,
+        })
     }
 }
 
@@ -74,12 +71,12 @@ mod tests {
         let mut warnings = Vec::new();
         let top = IgnoreRules::new(dir.path(), &["*.tmp".into()]).unwrap().with_file_of(dir.path(), &mut warnings);
         let below = top.with_file_of(&sub, &mut warnings);
-        assert!(top.ignores(&dir.path().join("a.log"), false));
-        assert!(top.ignores(&dir.path().join("a.tmp"), false));
-        assert!(top.ignores(&dir.path().join("Library"), true));
-        assert!(!top.ignores(&dir.path().join("Library"), false));
-        assert!(below.ignores(&sub.join("a.log"), false));
-        assert!(!below.ignores(&sub.join("keep.log"), false));
+        assert_eq!(top.ignores(&dir.path().join("a.log"), false), Some(true));
+        assert_eq!(top.ignores(&dir.path().join("a.tmp"), false), Some(true));
+        assert_eq!(top.ignores(&dir.path().join("Library"), true), Some(true));
+        assert_eq!(top.ignores(&dir.path().join("Library"), false), None);
+        assert_eq!(below.ignores(&sub.join("a.log"), false), Some(true));
+        assert_eq!(below.ignores(&sub.join("keep.log"), false), Some(false));
         assert!(warnings.is_empty());
     }
 

@@ -6,13 +6,14 @@
 
 mod commit;
 pub mod directory;
+pub mod engines;
 mod ignore_rules;
 mod pipeline;
 pub mod session;
 mod tree_builder;
 
-pub use commit::{Draft, publish};
-pub use pipeline::{ByteSource, Ingested, ingest_bytes};
+pub use commit::{Draft, Replaces, publish};
+pub use pipeline::{ByteSource, GrowingFile, Ingested, ingest_bytes};
 
 use crate::error::Result;
 use crate::id::ChunkId;

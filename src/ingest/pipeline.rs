@@ -5,6 +5,7 @@
 
 use crate::disk::{DiskFile, host};
 use crate::error::{Error, Result};
+use crate::lens::ReadAt;
 use crate::manifest::{Content, ListBuilder, ListItem};
 use crate::progress::Progress;
 use crate::store::{Class, Put, Store, Ticket};
@@ -43,6 +44,12 @@ impl ByteSource for dyn DiskFile + '_ {
 
     fn next_data(&self, offset: u64) -> Result<Option<(u64, u64)>> {
         DiskFile::next_data(self, offset)
+    }
+}
+
+impl ReadAt for dyn ByteSource + '_ {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        ByteSource::read_at(self, buf, offset)
     }
 }
 
@@ -107,42 +114,113 @@ pub fn ingest_bytes<S: ByteSource + ?Sized>(
     is_sparse: bool,
     progress: &Progress,
 ) -> Result<Ingested> {
-    thread_local! {
-        // Two segments' worth at most, reused from file to file: allocating it anew would cost a page fault a page.
-        static SEGMENT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    GrowingFile::default().finish(store, source, len, is_sparse, progress)
+}
+
+/// A file that is stored while it is still written: its head is in the store before its end is known.
+///
+/// Chunks end where the content says, so the pieces in which a file is fed show nowhere.
+#[derive(Debug, Clone, Default)]
+pub struct GrowingFile {
+    list: ListBuilder,
+    stored_len: u64,
+    ticket: Ticket,
+    stored_bytes: u64,
+}
+
+impl GrowingFile {
+    /// Stores what is certain of the bytes of `source` before `end`: whole chunks, and holes that data follows.
+    ///
+    /// # Errors
+    /// As [`ingest_bytes`]; then the file cannot be gone on with.
+    pub fn feed<S: ByteSource + ?Sized>(
+        &mut self,
+        store: &Store,
+        source: &S,
+        end: u64,
+        progress: &Progress,
+    ) -> Result<()> {
+        self.take(store, source, Piece { end, is_last: false, is_sparse: true }, progress)
     }
-    SEGMENT.with(|segment| {
-        let mut ingest = FileIngest {
-            store,
-            progress,
-            list: ListBuilder::new(),
-            ticket: Ticket::default(),
-            stored_bytes: 0,
-            segment: &mut segment.borrow_mut(),
-        };
-        let mut at = 0;
-        while at < len {
-            let (start, end) = match is_sparse {
-                false => (at, len),
-                true => source.next_data(at)?.map_or((len, len), |(start, end)| (start.min(len), end.min(len))),
-            };
-            ingest.hole(start - at)?;
-            let read = ingest.data(source, start, end)?;
-            at = start + read;
-            if read < end - start {
-                break;
-            }
+
+    /// Stores the rest of a file of `len` bytes, and returns the whole.
+    ///
+    /// # Errors
+    /// As [`ingest_bytes`].
+    pub fn finish<S: ByteSource + ?Sized>(
+        mut self,
+        store: &Store,
+        source: &S,
+        len: u64,
+        is_sparse: bool,
+        progress: &Progress,
+    ) -> Result<Ingested> {
+        self.take(store, source, Piece { end: len, is_last: true, is_sparse }, progress)?;
+        self.ended(store)
+    }
+
+    /// Returns what is stored so far as the content of a file of its own.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn so_far(&self, store: &Store) -> Result<Ingested> {
+        self.clone().ended(store)
+    }
+
+    fn ended(self, store: &Store) -> Result<Ingested> {
+        let (mut ticket, mut stored_bytes) = (self.ticket, self.stored_bytes);
+        let content = self.list.finish(&mut |node| put_node(store, node, &mut ticket, &mut stored_bytes))?;
+        Ok(Ingested { content, ticket, stored_bytes })
+    }
+
+    fn take<S: ByteSource + ?Sized>(
+        &mut self,
+        store: &Store,
+        source: &S,
+        piece: Piece,
+        progress: &Progress,
+    ) -> Result<()> {
+        thread_local! {
+            // Two segments' worth at most, reused from file to file: allocating it anew would cost a page fault a page.
+            static SEGMENT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
-        ingest.finish()
-    })
+        SEGMENT.with(|segment| {
+            let end = piece.end;
+            let mut ingest = FileIngest { store, progress, file: self, segment: &mut segment.borrow_mut() };
+            while ingest.file.stored_len < end {
+                let at = ingest.file.stored_len;
+                let (start, stop) = match piece.is_sparse {
+                    false => (at, end),
+                    true => source.next_data(at)?.map_or((end, end), |(start, stop)| (start.min(end), stop.min(end))),
+                };
+                if start == end && !piece.is_last {
+                    // What is a hole now may yet be written.
+                    break;
+                }
+                ingest.hole(start - at)?;
+                let read = ingest.data(source, start, stop, piece.is_last || stop < end)?;
+                if read < stop - start {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// So much of a file is stored at once.
+struct Piece {
+    end: u64,
+    /// Nothing follows.
+    is_last: bool,
+    /// Holes are looked for.
+    is_sparse: bool,
 }
 
 struct FileIngest<'a> {
     store: &'a Store,
     progress: &'a Progress,
-    list: ListBuilder,
-    ticket: Ticket,
-    stored_bytes: u64,
+    file: &'a mut GrowingFile,
     segment: &'a mut Vec<u8>,
 }
 
@@ -151,8 +229,8 @@ impl FileIngest<'_> {
         self.push(ListItem { len, id: None })
     }
 
-    /// Stores the bytes from `start` to `end`; returns how many there were.
-    fn data<S: ByteSource + ?Sized>(&mut self, source: &S, start: u64, end: u64) -> Result<u64> {
+    /// Stores the bytes from `start` to `end`; returns how many there were, less the last chunk unless the data `ends`.
+    fn data<S: ByteSource + ?Sized>(&mut self, source: &S, start: u64, end: u64, ends: bool) -> Result<u64> {
         let mut at = start;
         let mut filled = 0;
         loop {
@@ -171,14 +249,14 @@ impl FileIngest<'_> {
             at += got as u64;
             filled += got;
             let is_last = got < want || at == end;
-            let ends = cut(&self.segment[..filled], is_last);
-            let used = ends.last().copied().unwrap_or(0);
-            self.put_all(&ends)?;
+            let chunk_ends = cut(&self.segment[..filled], is_last && (ends || got < want));
+            let used = chunk_ends.last().copied().unwrap_or(0);
+            self.put_all(&chunk_ends)?;
             self.progress.add_bytes(used as u64);
             self.segment.copy_within(used..filled, 0);
             filled -= used;
             if is_last {
-                return Ok(at - start);
+                return Ok(at - filled as u64 - start);
             }
         }
     }
@@ -195,8 +273,8 @@ impl FileIngest<'_> {
         };
         let mut start = 0;
         for (put, &end) in puts.iter().zip(ends) {
-            self.ticket = self.ticket.join(put.ticket);
-            self.stored_bytes += put.stored_len;
+            self.file.ticket = self.file.ticket.join(put.ticket);
+            self.file.stored_bytes += put.stored_len;
             self.push(ListItem { len: (end - start) as u64, id: Some(put.id) })?;
             start = end;
         }
@@ -204,14 +282,10 @@ impl FileIngest<'_> {
     }
 
     fn push(&mut self, item: ListItem) -> Result<()> {
-        let (store, ticket, stored) = (self.store, &mut self.ticket, &mut self.stored_bytes);
-        self.list.push(item, &mut |node| put_node(store, node, ticket, stored))
-    }
-
-    fn finish(self) -> Result<Ingested> {
-        let (mut ticket, mut stored_bytes) = (self.ticket, self.stored_bytes);
-        let content = self.list.finish(&mut |node| put_node(self.store, node, &mut ticket, &mut stored_bytes))?;
-        Ok(Ingested { content, ticket, stored_bytes })
+        let store = self.store;
+        let GrowingFile { list, stored_len, ticket, stored_bytes } = &mut *self.file;
+        *stored_len += item.len;
+        list.push(item, &mut |node| put_node(store, node, ticket, stored_bytes))
     }
 }
 

@@ -104,7 +104,7 @@ fn encode(depth: u8, items: &[ListItem]) -> Vec<u8> {
 }
 
 /// Builds the content of a file from its chunks and holes, in order.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ListBuilder {
     size: u64,
     /// The unfinished node of each level, lowest first.

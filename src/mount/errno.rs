@@ -23,5 +23,7 @@ pub(super) fn errno(kind: ErrorKind) -> Errno {
         ErrorKind::TooLarge => Errno::EFBIG,
         ErrorKind::NoAttribute => Errno::NO_XATTR,
         ErrorKind::Unsupported => Errno::EOPNOTSUPP,
+        // The kernel looks the path up again, and meets what is there now.
+        ErrorKind::Stale => Errno::ESTALE,
     }
 }

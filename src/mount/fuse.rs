@@ -4,9 +4,10 @@
 //! the tree becomes an I/O error.
 
 use super::errno::errno;
+use super::processes::Processes;
 use super::translate::{self, Owner, node, permissions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::tree::{Access, Attr, AttrChange, Caching, Handle, Kind, Looking, NameAt, NodeId, Opened, Tree};
+use crate::tree::{Access, Attr, AttrChange, Caching, Closing, Handle, Kind, Looking, NameAt, NodeId, Opened, Tree};
 use fuser::{
     AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo,
     InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags,
@@ -58,6 +59,8 @@ pub(super) struct Fuse {
     pub(super) owner: Owner,
     /// Whether extended attributes are shown.
     pub(super) xattr: bool,
+    /// Who writes.
+    pub(super) processes: Arc<Processes>,
 }
 
 impl Fuse {
@@ -102,18 +105,35 @@ impl Fuse {
         reply.entry(&ttl, &self.owner.bare_attr(NodeId(0)), GENERATION);
     }
 
+    /// Returns what the caller opens a file for; who it is only matters when it writes.
+    fn access(&self, request: &Request, flags: OpenFlags) -> Access {
+        let access = translate::access(flags);
+        match access.write {
+            true => Access { caller: self.processes.caller(request.pid()), ..access },
+            false => access,
+        }
+    }
+
     fn parent_of(&self, directory: NodeId) -> NodeId {
         self.tree.parent(directory).unwrap_or(NodeId::ROOT)
     }
 }
 
-fn open_flags(opened: Opened, access: Access) -> FopenFlags {
+/// Returns how the kernel is to treat an open file; `ends_are_told` says that the end of a watched process will be.
+fn open_flags(opened: Opened, access: Access, ends_are_told: bool) -> FopenFlags {
+    // A flush tells how its writer came to its end. It costs a file of a copy a fifth more, so where the end of the whole
+    // copy will be told, it is left out.
+    let flush = match access.caller.is_one_copy() && ends_are_told {
+        true => FopenFlags::FOPEN_NOFLUSH,
+        false => FopenFlags::empty(),
+    };
     match opened.caching {
         Caching::Keep => FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH,
         // What is only written need not pass through the page cache: a copy in takes half the time.
         Caching::WhileOpen if !access.read => {
-            FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_PARALLEL_DIRECT_WRITES | FopenFlags::FOPEN_NOFLUSH
+            FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_PARALLEL_DIRECT_WRITES | flush
         }
+        Caching::WhileOpen if access.write => flush,
         Caching::WhileOpen => FopenFlags::FOPEN_NOFLUSH,
         Caching::Never => FopenFlags::FOPEN_DIRECT_IO,
     }
@@ -153,6 +173,9 @@ impl Filesystem for Fuse {
         let directory = node(parent);
         match self.call("lookup", directory, |tree| tree.lookup(directory, name.as_bytes())).transpose() {
             Some(found) => self.reply_entry(directory, found, reply),
+            // The kernel looks a name up before it makes it, so this is the one place that refuses long ones. A build
+            // from a system with other limits may have some, and they can be reached.
+            None if name.len() > crate::tree::MAX_NAME_LEN as usize => reply.error(Errno::ENAMETOOLONG),
             None => self.reply_missing(directory, reply),
         }
     }
@@ -255,17 +278,19 @@ impl Filesystem for Fuse {
         self.reply_entry(node(new_parent), linked, reply);
     }
 
-    fn open(&self, _request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        let access = translate::access(flags);
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let access = self.access(request, flags);
         match self.call("open", node(ino), |tree| tree.open(node(ino), access)) {
-            Ok(opened) => reply.opened(FileHandle(opened.handle.0), open_flags(opened, access)),
+            Ok(opened) => {
+                reply.opened(FileHandle(opened.handle.0), open_flags(opened, access, self.processes.ends_are_told()))
+            }
             Err(error) => reply.error(error),
         }
     }
 
     fn create(
         &self,
-        _request: &Request,
+        request: &Request,
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
@@ -273,13 +298,19 @@ impl Filesystem for Fuse {
         flags: i32,
         reply: ReplyCreate,
     ) {
-        let access = translate::access(OpenFlags(flags));
+        let access = self.access(request, OpenFlags(flags));
         let (directory, mode) = (node(parent), permissions(mode));
         match self.call("create", directory, |tree| tree.make_file(at(parent, name), mode, Some(access))) {
             Ok((attr, opened)) => {
                 let ttl = attr.lifetime.duration().min(self.tree.names_lifetime(directory).duration());
                 let handle = FileHandle(opened.handle.0);
-                reply.created(&ttl, &self.owner.file_attr(&attr), GENERATION, handle, open_flags(opened, access));
+                reply.created(
+                    &ttl,
+                    &self.owner.file_attr(&attr),
+                    GENERATION,
+                    handle,
+                    open_flags(opened, access, self.processes.ends_are_told()),
+                );
             }
             Err(error) => reply.error(error),
         }
@@ -315,19 +346,29 @@ impl Filesystem for Fuse {
         _handle: FileHandle,
         offset: u64,
         data: &[u8],
-        _write_flags: WriteFlags,
+        write_flags: WriteFlags,
         _flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        match self.call("write", node(ino), |tree| tree.write(node(ino), offset, data)) {
+        let written = self.call("write", node(ino), |tree| {
+            tree.write(node(ino), offset, data)?;
+            // FUSE_HANDLE_KILLPRIV_V2 leaves this to us.
+            match write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID) {
+                true => tree.drop_privileges(node(ino)),
+                false => Ok(()),
+            }
+        });
+        match written {
             Ok(()) => reply.written(data.len() as u32),
             Err(error) => reply.error(error),
         }
     }
 
-    fn flush(&self, _request: &Request, ino: INodeNo, handle: FileHandle, _owner: LockOwner, reply: ReplyEmpty) {
-        reply_empty(self.call("flush", node(ino), |tree| tree.flush(node(ino), Handle(handle.0))), reply);
+    fn flush(&self, request: &Request, ino: INodeNo, handle: FileHandle, _owner: LockOwner, reply: ReplyEmpty) {
+        // The process waits for the answer even when it is being killed, so it can be looked at.
+        let closing = self.processes.killed(request.pid()).map_or(Closing::Proper, Closing::Killed);
+        reply_empty(self.call("flush", node(ino), |tree| tree.flush(node(ino), Handle(handle.0), closing)), reply);
     }
 
     fn release(
@@ -356,11 +397,14 @@ impl Filesystem for Fuse {
     }
 
     fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        let flags = match self.tree.never_changes(node(ino)) {
-            true => FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE,
-            false => FopenFlags::empty(),
-        };
-        reply.opened(FileHandle(0), flags);
+        if self.tree.never_changes(node(ino)) {
+            return reply.opened(FileHandle(0), FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE);
+        }
+        // Asked for now: an open directory that turns out to be gone cannot be looked up again.
+        match self.call("opendir", node(ino), |tree| tree.attr(node(ino))) {
+            Ok(_) => reply.opened(FileHandle(0), FopenFlags::empty()),
+            Err(error) => reply.error(error),
+        }
     }
 
     fn readdir(&self, _request: &Request, ino: INodeNo, _handle: FileHandle, offset: u64, mut reply: ReplyDirectory) {
@@ -432,12 +476,13 @@ impl Filesystem for Fuse {
         ino: INodeNo,
         name: &OsStr,
         value: &[u8],
-        _flags: i32,
+        flags: i32,
         _position: u32,
         reply: ReplyEmpty,
     ) {
+        let Some(mode) = translate::xattr_mode(flags) else { return reply.error(Errno::EINVAL) };
         let set = self.call("setxattr", node(ino), |tree| {
-            tree.set_xattr(node(ino), name.as_bytes(), value)?;
+            tree.set_xattr(node(ino), name.as_bytes(), value, mode)?;
             match translate::mode_of_access_list(value).filter(|_| name.as_bytes() == translate::ACCESS_LIST) {
                 Some(mode) => tree.set_permissions(node(ino), mode),
                 None => Ok(()),

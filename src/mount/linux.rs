@@ -2,6 +2,7 @@
 
 use super::MountOptions;
 use super::fuse::Fuse;
+use super::processes::Processes;
 use super::stale::{self, Found, SOURCE};
 use super::translate::Owner;
 use super::watch::Watcher;
@@ -62,7 +63,8 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     };
     let tree = Arc::new(Tree::new(vault, Box::new(sink)));
     let owner = Owner { uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() };
-    let fuse = Fuse { tree: tree.clone(), owner, xattr: options.xattr };
+    let processes = Arc::new(Processes::new());
+    let fuse = Fuse { tree: tree.clone(), owner, xattr: options.xattr, processes: processes.clone() };
     let mut session = Session::new(fuse, &path, &config(options)).map_err(|error| explain(&path, error))?;
 
     let shared = Arc::new(Shared {
@@ -72,7 +74,7 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
         changed: Condvar::new(),
     });
     let start = |error| Error::io("start a thread for", &path, error);
-    let watcher = Watcher::start(tree, session.notifier(), events).map_err(start)?;
+    let watcher = Watcher::start(tree, processes, session.notifier(), events).map_err(start)?;
     let ending = shared.clone();
     let run = move || {
         let result = session.run();

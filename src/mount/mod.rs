@@ -2,7 +2,8 @@
 //!
 //! On Linux it is FUSE, spoken by the crate `fuser`: `fuse` answers the kernel's requests in a few lines each, `errno` is
 //! the one table from [`ErrorKind`](crate::error::ErrorKind), `linux` mounts and ends, `stale` finds and removes mounts,
-//! also those of a killed process, `watch` tells the kernel of changes that it did not ask for. Systems without a front
+//! also those of a killed process, `watch` tells the kernel of changes that it did not ask for, `processes` knows who writes
+//! and how they end. Systems without a front
 //! end yet get `Unsupported`.
 
 use crate::error::Result;
@@ -20,6 +21,10 @@ mod fuse;
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod none;
+#[cfg(target_os = "linux")]
+mod pidfd;
+#[cfg(target_os = "linux")]
+mod processes;
 #[cfg(target_os = "linux")]
 mod stale;
 #[cfg(target_os = "linux")]

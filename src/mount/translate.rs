@@ -1,8 +1,9 @@
 //! Between the tree's types and fuser's.
 
 use crate::manifest::Timestamp;
-use crate::tree::{Access, Allocation, Attr, Kind, Lifetime, NodeId, RenameMode, TimeChange};
+use crate::tree::{Access, Allocation, Attr, Caller, Kind, Lifetime, NodeId, RenameMode, TimeChange, XattrMode};
 use fuser::{FileAttr, FileType, INodeNo, OpenAccMode, OpenFlags, RenameFlags, TimeOrNow};
+use std::time::SystemTime;
 
 /// The unit that `stat` gives for files that are written: `cp` then writes so much at once, in one request each.
 const WRITE_BLOCK: u32 = 1 << 20;
@@ -74,13 +75,14 @@ pub(super) fn permissions(mode: u32) -> u16 {
     (mode & 0o7777) as u16
 }
 
-/// Returns what a file is opened for.
+/// Returns what a file is opened for, by somebody.
 pub(super) fn access(flags: OpenFlags) -> Access {
     let mode = flags.acc_mode();
     Access {
         read: mode != OpenAccMode::O_WRONLY,
         write: mode != OpenAccMode::O_RDONLY,
         truncate: flags.0 & libc::O_TRUNC != 0,
+        caller: Caller::UNKNOWN,
     }
 }
 
@@ -88,7 +90,17 @@ pub(super) fn access(flags: OpenFlags) -> Access {
 pub(super) fn time_change(time: TimeOrNow) -> TimeChange {
     match time {
         TimeOrNow::Now => TimeChange::Now,
-        TimeOrNow::SpecificTime(time) => TimeChange::At(Timestamp::from(time)),
+        TimeOrNow::SpecificTime(time) => TimeChange::At(time_of_kernel(time)),
+    }
+}
+
+/// Returns the time that the kernel gave.
+///
+/// For the kernel nanoseconds count upwards before 1970, too; fuser 0.18 lets them count downwards from the epoch.
+fn time_of_kernel(time: SystemTime) -> Timestamp {
+    match SystemTime::UNIX_EPOCH.duration_since(time) {
+        Ok(before) => Timestamp { secs: -(before.as_secs() as i64), nanos: before.subsec_nanos() },
+        Err(_) => Timestamp::from(time),
     }
 }
 
@@ -98,6 +110,16 @@ pub(super) fn rename_mode(flags: RenameFlags) -> Option<RenameMode> {
         RenameFlags::RENAME_NOREPLACE => Some(RenameMode::NoReplace),
         RenameFlags::RENAME_EXCHANGE => Some(RenameMode::Exchange),
         flags if flags.is_empty() => Some(RenameMode::Replace),
+        _ => None,
+    }
+}
+
+/// Returns when an extended attribute is set; `None` for a way that the tree does not have.
+pub(super) fn xattr_mode(flags: i32) -> Option<XattrMode> {
+    match flags {
+        0 => Some(XattrMode::Any),
+        libc::XATTR_CREATE => Some(XattrMode::Create),
+        libc::XATTR_REPLACE => Some(XattrMode::Replace),
         _ => None,
     }
 }

@@ -1,8 +1,10 @@
 //! Telling the kernel what it did not ask for: changes by other processes, and names that moved as a side effect.
 //!
-//! One thread does both: it passes the tree's events on, and a few times a second it lets the tree look for changes. The
+//! One thread does both: it passes the tree's events on, and a few times a second it lets the tree look for changes, and
+//! tells it which of the processes that wrote have ended. The
 //! kernel holds locks of a directory while a handler runs in it, so an event is never passed on by the handler's thread.
 
+use super::processes::Processes;
 use crate::tree::{Event, Tree};
 use crossbeam_channel::{Receiver, Sender, select};
 use fuser::{INodeNo, Notifier};
@@ -23,14 +25,23 @@ pub(super) struct Watcher {
 
 impl Watcher {
     /// Starts the thread.
-    pub(super) fn start(tree: Arc<Tree>, notifier: Notifier, events: Receiver<Event>) -> std::io::Result<Watcher> {
+    pub(super) fn start(
+        tree: Arc<Tree>,
+        processes: Arc<Processes>,
+        notifier: Notifier,
+        events: Receiver<Event>,
+    ) -> std::io::Result<Watcher> {
         let (stop, stopped) = crossbeam_channel::bounded(0);
         let thread = std::thread::Builder::new().name("mount-watch".into()).spawn(move || {
             // A vault that went away stays away for a while: one line in the log is enough.
             let mut has_failed = false;
             loop {
                 select! {
-                    recv(stopped) -> _ => return,
+                    recv(stopped) -> _ => {
+                        // A copy that has just ended must not be in doubt after the next mount.
+                        tell_ended(&tree, &processes);
+                        return;
+                    }
                     recv(events) -> event => match event {
                         Ok(event) => notify(&notifier, &event),
                         Err(_) => return,
@@ -43,6 +54,7 @@ impl Watcher {
                             tracing::warn!(%error, "cannot look for new builds");
                         }
                         has_failed = polled.is_err();
+                        tell_ended(&tree, &processes);
                     }
                 }
             }
@@ -57,6 +69,12 @@ impl Drop for Watcher {
         if let Some(thread) = self.thread.take() {
             thread.join().ok();
         }
+    }
+}
+
+fn tell_ended(tree: &Tree, processes: &Processes) {
+    for (process, ending) in processes.ended() {
+        tree.process_ended(process, ending);
     }
 }
 

@@ -1,11 +1,13 @@
 //! Changes to the tree: which place takes them, and with what error the others refuse.
 
 use super::number::{HiddenItem, Place};
-use super::types::{Access, Allocation, Attr, AttrChange, Handle, Kind, NodeId, Opened, RenameMode, TimeChange};
+use super::types::{
+    Access, Allocation, Attr, AttrChange, Closing, Event, Handle, Kind, NodeId, Opened, RenameMode, TimeChange,
+    XattrMode,
+};
 use super::{Tree, control, not_a_directory, nowhere, root, snapshot};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::session::{At, NewNode, NodeNumber, ROOT, Space};
-use crate::manifest::Timestamp;
+use crate::ingest::session::{At, NewNode, NodeNumber, ROOT, SetTime, Space};
 
 /// A name in a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +40,11 @@ impl Tree {
                 if let Some(size) = change.size {
                     session.set_len(node, size)?;
                 }
-                let mtime = change.mtime.map(|time| match time {
-                    TimeChange::Now => Timestamp::now(),
-                    TimeChange::At(time) => time,
+                let time = change.mtime.map(|time| match time {
+                    TimeChange::Now => SetTime::Now,
+                    TimeChange::At(time) => SetTime::To(time),
                 });
-                session.change(node, change.mode, mtime)?;
+                session.change(node, change.mode, time)?;
                 snapshot::attr(self, serial, node)
             }
             Place::SessionHidden(serial, item) => control::set_attr(self, serial, item, change),
@@ -57,6 +59,20 @@ impl Tree {
     pub fn set_permissions(&self, node: NodeId, mode: u16) -> Result<()> {
         let mode = (self.attr(node)?.mode & !0o777) | (mode & 0o777);
         self.set_attr(node, &AttrChange { mode: Some(mode), ..AttrChange::default() }).map(drop)
+    }
+
+    /// Takes the bits away by which a program runs as its owner, or with its group: somebody else has written to it.
+    ///
+    /// # Errors
+    /// As [`Tree::set_attr`].
+    pub fn drop_privileges(&self, node: NodeId) -> Result<()> {
+        let mode = self.attr(node)?.mode;
+        // Without the group's right to run, the group's bit has another meaning.
+        let set_group = if mode & 0o010 != 0 { 0o2000 } else { 0 };
+        match mode & !(0o4000 | set_group) {
+            kept if kept == mode => Ok(()),
+            kept => self.set_attr(node, &AttrChange { mode: Some(kept), ..AttrChange::default() }).map(drop),
+        }
     }
 
     /// Makes a directory; the node is counted as looked up.
@@ -145,8 +161,13 @@ impl Tree {
                 let session = self.session(serial)?;
                 session.rename(from.within(node), to.within(to_node), snapshot::replacing(mode))
             }
-            (Place::Session { .. }, Place::Session { .. }) => {
-                Err(Error::new(ErrorKind::NotPermitted, "an entry cannot be moved to another session"))
+            (Place::Session { serial, node }, Place::Session { serial: other, node: to_node }) => {
+                snapshot::refuse_hidden(to.within(to_node))?;
+                let (session, other) = (self.session(serial)?, self.session(other)?);
+                session.move_to(from.within(node), &other, to.within(to_node), snapshot::replacing(mode))?;
+                // The front end holds the old nodes under the new name.
+                (self.events)(Event::Name { directory: to.directory, name: to.name.to_vec() });
+                Ok(())
             }
             (Place::Session { .. }, Place::Folder(_)) => {
                 Err(Error::invalid("only a whole session can be moved here, not a part of one"))
@@ -183,13 +204,14 @@ impl Tree {
         self.session(serial)?.allocate(node, space, offset, len, keep_size)
     }
 
-    /// Ends a turn of writing: reports what could not be reported by a write.
+    /// Ends a turn of writing: takes note of how it ended, and reports what could not be reported by a write.
     ///
     /// # Errors
     /// `Invalid` when what was written to a hidden file cannot be understood.
-    pub fn flush(&self, node: NodeId, _handle: Handle) -> Result<()> {
-        match Place::of(node) {
-            Place::SessionHidden(serial, item) => control::flush(self, serial, item),
+    pub fn flush(&self, node: NodeId, handle: Handle, closing: Closing) -> Result<()> {
+        match (Place::of(node), closing) {
+            (Place::SessionHidden(serial, item), _) => control::flush(self, serial, item),
+            (Place::Session { serial, node }, closing) => snapshot::flush(self, serial, node, handle, closing),
             _ => Ok(()),
         }
     }
@@ -208,13 +230,22 @@ impl Tree {
     /// Sets an extended attribute.
     ///
     /// # Errors
-    /// `ReadOnly`; `TooLarge` beyond 64 KiB.
-    pub fn set_xattr(&self, node: NodeId, name: &[u8], value: &[u8]) -> Result<()> {
+    /// `ReadOnly`; `TooLarge` beyond 64 KiB; `Exists` or `NoAttribute` when `mode` forbids it.
+    pub fn set_xattr(&self, node: NodeId, name: &[u8], value: &[u8], mode: XattrMode) -> Result<()> {
         let Place::Session { serial, node } = Place::of(node) else { return self.refuse_xattr(node) };
         let session = self.session(serial)?;
-        match node == ROOT && control::set_meta_xattr(&session, name, Some(value))? {
-            true => Ok(()),
-            false => session.set_xattr(node, name, value),
+        if node == ROOT && control::set_meta_xattr(&session, name, Some(value))? {
+            return Ok(());
+        }
+        let is_there = || Ok(session.xattrs(node)?.0.contains_key(name));
+        match mode {
+            XattrMode::Create if is_there()? => {
+                Err(Error::new(ErrorKind::Exists, "the node has the attribute already"))
+            }
+            XattrMode::Replace if !is_there()? => {
+                Err(Error::new(ErrorKind::NoAttribute, "the node has no such attribute"))
+            }
+            _ => session.set_xattr(node, name, value),
         }
     }
 

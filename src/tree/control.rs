@@ -90,7 +90,12 @@ pub(super) fn make_file(tree: &Tree, serial: u32, name: &[u8]) -> Result<(Attr, 
 
 /// Reads a hidden file.
 pub(super) fn read(tree: &Tree, serial: u32, item: HiddenItem, offset: u64, buf: &mut [u8]) -> Result<usize> {
-    Ok(copy_range(&bytes(tree, serial, item)?, offset, buf))
+    let text = match item {
+        // The rest of the text that was begun: a new one may be longer.
+        HiddenItem::Status if offset > 0 => tree.session(serial)?.status_text(true).to_vec(),
+        item => bytes(tree, serial, item)?,
+    };
+    Ok(copy_range(&text, offset, buf))
 }
 
 /// Writes to a hidden file.
@@ -161,7 +166,7 @@ fn bytes(tree: &Tree, serial: u32, item: HiddenItem) -> Result<Vec<u8>> {
             Some(text) => Ok(text.clone()),
             None => Ok(hidden::json(&tree.session(serial)?.info())),
         },
-        HiddenItem::Status => Ok(tree.session(serial)?.status_text().to_vec()),
+        HiddenItem::Status => Ok(tree.session(serial)?.status_text(false).to_vec()),
         HiddenItem::Changes => Ok(tree.session(serial)?.changes_markdown()?.to_vec()),
         HiddenItem::ChangesJson => Ok(tree.session(serial)?.changes_json()?.to_vec()),
         // They outlive their session for those who have them open.

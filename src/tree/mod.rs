@@ -23,10 +23,11 @@ mod types;
 mod view;
 mod workspaces;
 
+pub use crate::ingest::session::{Caller, Ending};
 pub use change::NameAt;
 pub use types::{
-    Access, Allocation, Attr, AttrChange, Caching, DirEntry, DirSink, Event, EventSink, Handle, Kind, Lifetime,
-    Looking, NodeId, Opened, RenameMode, TimeChange,
+    Access, Allocation, Attr, AttrChange, Caching, Closing, DirEntry, DirSink, Event, EventSink, Handle, Kind,
+    Lifetime, Looking, NodeId, Opened, RenameMode, TimeChange, XattrMode,
 };
 
 use crate::disk::Space;

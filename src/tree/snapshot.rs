@@ -6,14 +6,15 @@
 use super::number::Place;
 use super::root::{BUILDS, Folder, MILESTONES, SNAPSHOT, WORKSPACES};
 use super::types::{
-    Access, Attr, Caching, DirEntry, DirSink, Event, Handle, Kind, Lifetime, Looking, NodeId, Opened, RenameMode,
+    Access, Attr, Caching, Closing, DirEntry, DirSink, Event, Handle, Kind, Lifetime, Looking, NodeId, Opened,
+    RenameMode,
 };
 use super::{Tree, content, hidden};
 use crate::catalogue::{Build, Completeness};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::session::{
-    At, CommitRequest, FileBytes, NewNode, NodeAttr, NodeKind, NodeNumber, ROOT, Replacing, Session, SessionForm,
-    Sessions,
+    At, CommitRequest, Ending, FileBytes, NewNode, NodeAttr, NodeKind, NodeNumber, ROOT, Replacing, Session,
+    SessionForm, Sessions,
 };
 use crate::name::{RefName, show};
 use parking_lot::Mutex;
@@ -182,6 +183,14 @@ impl Tree {
         self.poll_changes()
     }
 
+    /// Takes note of how a process ended that may have written to sessions.
+    pub fn process_ended(&self, process: u32, ending: Ending) {
+        // Who never looked at a session has not written to one.
+        if let Some(sessions) = self.session_table.sessions.lock().clone() {
+            sessions.process_ended(process, ending);
+        }
+    }
+
     /// Makes a build of a workspace, which goes on.
     pub(super) fn keep(&self, session: &Session, id: Option<RefName>) -> Result<()> {
         let build = session.keep(id)?;
@@ -287,6 +296,9 @@ pub(super) fn parent(tree: &Tree, serial: u32, node: NodeNumber) -> Result<NodeI
 pub(super) fn open(tree: &Tree, serial: u32, node: NodeNumber, access: Access) -> Result<Opened> {
     let session = tree.session(serial)?;
     session.open(node, access.write)?;
+    if access.write {
+        session.written_by(node, access.caller);
+    }
     if access.truncate
         && let Err(error) = session.set_len(node, 0)
     {
@@ -300,6 +312,15 @@ pub(super) fn open(tree: &Tree, serial: u32, node: NodeNumber, access: Access) -
 pub(super) fn close(tree: &Tree, serial: u32, node: NodeNumber, handle: Handle) {
     if let Ok(session) = tree.session(serial) {
         session.close(node, handle == WRITER);
+    }
+}
+
+/// Ends a turn of writing; a process that is killed may not have written all it wanted.
+pub(super) fn flush(tree: &Tree, serial: u32, node: NodeNumber, handle: Handle, closing: Closing) -> Result<()> {
+    match closing {
+        _ if handle != WRITER => Ok(()),
+        Closing::Proper => tree.session(serial)?.flush(node),
+        Closing::Killed(caller) => tree.session(serial)?.cut_off(node, caller),
     }
 }
 
@@ -415,6 +436,9 @@ fn make_file_in(
     let handle = match access {
         Some(access) => {
             session.open(attr.node, access.write)?;
+            if access.write {
+                session.written_by(attr.node, access.caller);
+            }
             opened(access)
         }
         None => Opened { handle: Handle(0), caching: Caching::WhileOpen },

@@ -2,6 +2,7 @@
 //!
 //! Nothing here belongs to one system; a front end translates each type into its own.
 
+use crate::ingest::session::Caller;
 use crate::manifest::Timestamp;
 use std::time::Duration;
 
@@ -111,7 +112,18 @@ pub enum RenameMode {
     Exchange,
 }
 
-/// What an open file is used for.
+/// When an extended attribute is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum XattrMode {
+    /// Whether the node has it or not.
+    Any,
+    /// It must be new; else `Exists`.
+    Create,
+    /// It must be there; else `NoAttribute`.
+    Replace,
+}
+
+/// What an open file is used for, and by whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Access {
     /// Bytes are read.
@@ -120,13 +132,24 @@ pub struct Access {
     pub write: bool,
     /// The file is emptied when it is opened.
     pub truncate: bool,
+    /// Who opens it.
+    pub caller: Caller,
 }
 
 impl Access {
     /// Reading alone.
-    pub const READ: Access = Access { read: true, write: false, truncate: false };
+    pub const READ: Access = Access { read: true, write: false, truncate: false, caller: Caller::UNKNOWN };
     /// Writing alone.
-    pub const WRITE: Access = Access { read: false, write: true, truncate: false };
+    pub const WRITE: Access = Access { read: false, write: true, truncate: false, caller: Caller::UNKNOWN };
+}
+
+/// The end of a turn of writing, as the process that closes a handle makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// The process goes on, or comes to its own end.
+    Proper,
+    /// The process is being killed.
+    Killed(Caller),
 }
 
 /// An open file's number; 0 where the tree keeps no state for it.

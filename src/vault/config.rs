@@ -2,21 +2,67 @@
 
 use crate::disk::Disk;
 use crate::error::{Error, Result};
+use crate::ingest::session::{AutoCommit, FinishRules, SessionRules};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::time::Duration;
 
 pub(super) const FILE: &str = "vault.toml";
 
 /// The format of the vault's folder; a newer one is refused.
 const FORMAT: u32 = 1;
 
+/// The longest quiet time that makes sense: a day.
+const MAX_QUIET_SECONDS: f64 = 86_400.0;
+
 /// What is written in `vault.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Config {
     /// The format of the folder.
     format: u32,
     /// A random name that stays with the vault wherever it is moved.
     id: String,
+    /// How sessions become builds by themselves.
+    #[serde(default)]
+    sessions: SessionConfig,
+    /// What becomes of the projects of engines.
+    #[serde(default)]
+    engines: Engines,
+}
+
+/// The table `sessions`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SessionConfig {
+    auto_commit: AutoCommit,
+    quiet_seconds: f64,
+    /// See [`SessionRules::spool_limit`], in MiB.
+    spool_mib: u64,
+}
+
+impl Default for SessionConfig {
+    fn default() -> SessionConfig {
+        let SessionRules { finish: FinishRules { auto_commit, quiet }, spool_limit, .. } = SessionRules::default();
+        SessionConfig { auto_commit, quiet_seconds: quiet.as_secs_f64(), spool_mib: spool_limit >> 20 }
+    }
+}
+
+/// What becomes of the projects of engines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Engines {
+    caches: Caches,
+}
+
+/// What becomes of their caches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Caches {
+    /// They are in no build.
+    #[default]
+    Leave,
+    /// They are files like any others.
+    Keep,
 }
 
 impl Config {
@@ -24,7 +70,25 @@ impl Config {
         let mut id = [0; 16];
         getrandom::fill(&mut id)
             .map_err(|error| Error::invalid(format!("the system gives no random numbers: {error}")))?;
-        Ok(Config { format: FORMAT, id: format!("{:032x}", u128::from_be_bytes(id)) })
+        let sessions = SessionConfig::default();
+        Ok(Config {
+            format: FORMAT,
+            id: format!("{:032x}", u128::from_be_bytes(id)),
+            sessions,
+            engines: Engines::default(),
+        })
+    }
+
+    /// Returns by what rules sessions go.
+    pub(super) fn session_rules(&self) -> SessionRules {
+        let SessionConfig { auto_commit, quiet_seconds, spool_mib } = self.sessions;
+        let finish = FinishRules { auto_commit, quiet: Duration::from_secs_f64(quiet_seconds) };
+        SessionRules { finish, spool_limit: spool_mib.saturating_mul(1 << 20), keep_caches: self.keeps_caches() }
+    }
+
+    /// Tells whether the caches of engine projects are kept.
+    pub(super) fn keeps_caches(&self) -> bool {
+        self.engines.caches == Caches::Keep
     }
 
     pub(super) fn write(&self, disk: &dyn Disk) -> Result<()> {
@@ -41,9 +105,15 @@ impl Config {
             .map_err(|error| error.to_string())
             .and_then(|text| toml::from_str(text).map_err(|error| error.message().to_owned()))
             .map_err(|why| {
-                Error::invalid(format!("{} cannot be read: {why}", path.display()))
-                    .with_hint("it must say `format = 1` and an `id` of 32 hexadecimal digits")
+                Error::invalid(format!("{} cannot be read: {why}", path.display())).with_hint(
+                    "it must say `format = 1` and an `id` of 32 hexadecimal digits, and may say `caches = \"keep\"` \
+                         or `\"leave\"` under `[engines]`",
+                )
             })?;
+        if !(0.0..=MAX_QUIET_SECONDS).contains(&config.sessions.quiet_seconds) {
+            let message = format!("{} says quiet_seconds = {}", path.display(), config.sessions.quiet_seconds);
+            return Err(Error::invalid(message).with_hint("give a number from 0 to 86400"));
+        }
         if config.format != FORMAT {
             let message = format!("{} says format {}; this program knows {FORMAT}", path.display(), config.format);
             return Err(

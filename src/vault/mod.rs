@@ -26,6 +26,7 @@ use crate::compare::{self, Diff};
 use crate::content::Reader;
 use crate::disk::{Disk, DiskFile, LocalDisk, Space};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ingest::session::SessionRules;
 use crate::store::{self, Store};
 use config::Config;
 use parking_lot::Mutex;
@@ -63,6 +64,7 @@ pub struct Vault {
     disk: Arc<dyn Disk>,
     store: Arc<Store>,
     reader: Arc<Reader>,
+    config: Config,
     /// Held shared for as long as the vault is open.
     _lock: Arc<dyn DiskFile>,
     /// The locked records of this process's mounts.
@@ -112,7 +114,7 @@ impl Vault {
     /// As [`Vault::open`].
     pub fn open_on(disk: Arc<dyn Disk>) -> Result<Vault> {
         let dir = disk.absolute(Path::new(""));
-        let lock = lock(&*disk, &dir, false)?;
+        let (lock, config) = lock(&*disk, &dir, false)?;
         let catalogue = Arc::new(Catalogue::open(&disk.absolute(Path::new(CATALOGUE)))?);
         create_folders(&*disk)?;
         let left_over = Store::clear_left_over(&*disk)?;
@@ -121,7 +123,7 @@ impl Vault {
         }
         let store = Arc::new(Store::new(disk.clone(), catalogue));
         let reader = Arc::new(Reader::new(store.clone()));
-        Ok(Vault { dir, disk, store, reader, _lock: lock, mounts: Mutex::default() })
+        Ok(Vault { dir, disk, store, reader, config, _lock: lock, mounts: Mutex::default() })
     }
 
     /// Tells whether `dir` holds a vault.
@@ -145,6 +147,11 @@ impl Vault {
     /// Returns what reads manifests and the content of files.
     pub fn reader(&self) -> &Arc<Reader> {
         &self.reader
+    }
+
+    /// Returns which sessions become builds without being told, as the config file said when the vault was opened.
+    pub fn session_rules(&self) -> SessionRules {
+        self.config.session_rules()
     }
 
     /// Returns the chunk store.
@@ -194,13 +201,13 @@ fn try_lock_for_a_moment(lock: &dyn DiskFile, exclusive: bool) -> Result<bool> {
     Ok(true)
 }
 
-/// Takes the lock of the vault in `dir`.
-fn lock(disk: &dyn Disk, dir: &Path, exclusive: bool) -> Result<Arc<dyn DiskFile>> {
+/// Takes the lock of the vault in `dir`, and reads its config.
+fn lock(disk: &dyn Disk, dir: &Path, exclusive: bool) -> Result<(Arc<dyn DiskFile>, Config)> {
     if !Vault::is_vault(dir) {
         return Err(Error::not_found(format!("{} is not a vault", dir.display()))
             .with_hint("make one with `gamevault init DIR`, or name one with --vault"));
     }
-    Config::read(disk)?;
+    let config = Config::read(disk)?;
     let lock = disk.open_writable(Path::new(LOCK)).or_else(|error| match error.kind() {
         ErrorKind::NotFound => {
             disk.replace(Path::new(LOCK), b"")?;
@@ -215,5 +222,5 @@ fn lock(disk: &dyn Disk, dir: &Path, exclusive: bool) -> Result<Arc<dyn DiskFile
         };
         return Err(Error::new(ErrorKind::Busy, format!("the vault {} is {what}", dir.display())).with_hint(hint));
     }
-    Ok(lock)
+    Ok((lock, config))
 }

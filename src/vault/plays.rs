@@ -149,7 +149,7 @@ impl Vault {
         ignore: &[String],
         progress: &Progress,
     ) -> Result<Playtest> {
-        let source = Source { path: &play.session_dir, excluded: &[], ignore, read_all: true };
+        let source = Source { path: &play.session_dir, excluded: &[], ignore, keep_caches: true, read_all: true };
         let tree = ingest_directory(self.store(), &source, progress)?;
         self.store().flush()?;
         assert!(self.store().is_durable(tree.ticket)?, "a flush makes every ticket given out before durable or lost");

@@ -9,7 +9,7 @@ use crate::manifest::Timestamp;
 use crate::name::RefName;
 use crate::progress::Progress;
 use crate::store::{EntryKind, Store, create_pack_folders, read_entry, read_index};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -251,14 +251,22 @@ fn place_builds(mut builds: Vec<Build>, problems: &mut Vec<String>) -> Result<(V
     builds.sort_by_key(|build| (build.number, std::cmp::Reverse(build.created)));
     let mut last = builds.last().map_or(0, |build| build.number.0);
     let mut placed: Vec<Build> = Vec::new();
-    let mut ids = HashSet::new();
+    // Which build has an id, by the records so far: a later one may have taken it over.
+    let mut ids: HashMap<String, BuildNumber> = HashMap::new();
     let mut strays = Vec::new();
     for build in builds {
         let is_taken = placed.last().is_some_and(|newer| newer.number == build.number);
-        match is_taken || !ids.insert(build.id.folded()) {
-            true => strays.push(build),
-            false => placed.push(build),
+        let owner = ids.get(&build.id.folded()).copied();
+        let superseded = build.supersedes.as_ref().filter(|old| owner.is_none_or(|owner| owner == old.build));
+        if is_taken || (owner.is_some() && superseded.is_none()) {
+            strays.push(build);
+            continue;
         }
+        if let Some(old) = superseded {
+            ids.insert(old.id.folded(), old.build);
+        }
+        ids.insert(build.id.folded(), build.number);
+        placed.push(build);
     }
     // An earlier repair may have kept it already; then its record is there under the new name, too.
     strays.retain(|stray| !placed.iter().any(|kept| (kept.created, kept.root) == (stray.created, stray.root)));
@@ -267,10 +275,11 @@ fn place_builds(mut builds: Vec<Build>, problems: &mut Vec<String>) -> Result<(V
         let (number, id) = (build.number, build.id.clone());
         last += 1;
         build.number = BuildNumber(last);
-        if !ids.insert(id.folded()) {
+        build.supersedes = None;
+        if ids.insert(id.folded(), build.number).is_some() {
             let short: String = id.as_str().chars().take(40).collect();
             build.id = RefName::new(format!("{short}-recovered-{last}"))?;
-            ids.insert(build.id.folded());
+            ids.insert(build.id.folded(), build.number);
         }
         problems.push(format!("build {number} ({id}) was never published; it is kept as build {last} ({})", build.id));
         renamed.push(build);

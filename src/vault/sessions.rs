@@ -14,7 +14,7 @@ impl Vault {
     /// # Errors
     /// `Io` if the spool cannot be listed.
     pub fn sessions(&self) -> Result<Sessions> {
-        Sessions::open(self.store().clone(), self.reader().clone())
+        Sessions::open(self.store().clone(), self.reader().clone(), self.session_rules())
     }
 }
 

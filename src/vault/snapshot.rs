@@ -1,10 +1,10 @@
 //! A folder of the host becomes a build.
 
 use super::Vault;
-use crate::catalogue::{Build, BuildInfo, Completeness};
+use crate::catalogue::{Build, BuildInfo, Completeness, LeftOut};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::directory::{IngestedTree, Source, ingest_directory, ingest_single_file};
-use crate::ingest::{Draft, publish};
+use crate::ingest::{Draft, Replaces, publish};
 use crate::name::RefName;
 use crate::progress::Progress;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,8 @@ pub struct SnapshotOptions {
     pub info: BuildInfo,
     /// Ignore patterns beside those in `.gamevaultignore` files, in gitignore syntax.
     pub ignore: Vec<String>,
+    /// Keep the caches of engine projects, whatever the vault's config says.
+    pub keep_caches: bool,
     /// Make no build when the folder is the same as the newest build.
     pub skip_if_unchanged: bool,
     /// Read every file, though its size, times and inode are those of the last snapshot.
@@ -41,6 +43,10 @@ pub struct SnapshotReport {
     pub bytes_stored: u64,
     /// Files that kept changing while they were read, or could not be read.
     pub changed_while_read: Vec<String>,
+    /// The first of the entries that were left out of engine projects.
+    pub left_out: Vec<LeftOut>,
+    /// All of them; a directory counts as one.
+    pub left_out_count: u64,
     /// Sentences for the user: what was left out, which links lead nowhere.
     pub warnings: Vec<String>,
 }
@@ -49,7 +55,8 @@ impl Vault {
     /// Stores the folder (or the single file) `source` and publishes it as a build.
     ///
     /// Files that look as they did at the last snapshot of the folder are not read. A snapshot that was stopped goes on
-    /// where it was. When files changed while they were read the build is published as `Incomplete`, and names them.
+    /// where it was. Caches of engine projects stay out unless they are asked for, and so do files of one user or one run;
+    /// the build's record names them. When files changed while they were read the build is published as `Incomplete`, and names them.
     ///
     /// # Errors
     /// `NotFound` if there is no `source`, `Exists` if the id is taken, `Invalid` for a bad ignore pattern,
@@ -67,8 +74,9 @@ impl Vault {
         let (tree, single_file) = match path.is_dir() {
             true => {
                 let excluded = self.excluded_folders()?;
-                let source =
-                    Source { path: &path, excluded: &excluded, ignore: &options.ignore, read_all: options.read_all };
+                let keep_caches = options.keep_caches || self.config.keeps_caches();
+                let SnapshotOptions { ignore, read_all, .. } = options;
+                let source = Source { path: &path, excluded: &excluded, ignore, keep_caches, read_all: *read_all };
                 (ingest_directory(self.store(), &source, progress)?, None)
             }
             false => {
@@ -105,8 +113,9 @@ impl Vault {
             changed_while_read: tree.incomplete.clone(),
             ticket: tree.ticket,
             stored_bytes: tree.stored_bytes,
-            info: options.info.clone(),
+            info: BuildInfo { left_out: tree.left_out.clone(), ..options.info.clone() },
             milestone: None,
+            replaces: Replaces::Nothing,
         };
         Ok(publish(self.store(), draft)?.0)
     }
@@ -137,6 +146,8 @@ fn report(build: Build, created: bool, tree: IngestedTree) -> SnapshotReport {
         bytes_read: tree.bytes_read,
         bytes_stored: tree.stored_bytes,
         changed_while_read: tree.incomplete,
+        left_out: tree.left_out,
+        left_out_count: tree.left_out_count,
         warnings: tree.warnings,
     }
 }

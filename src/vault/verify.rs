@@ -5,7 +5,7 @@
 //! `read_data`, every stored byte is decoded and hashed. What is wrong is told with the builds and paths that it touches.
 
 use super::Vault;
-use crate::catalogue::{Build, ChunkPlace, Playtest, Record};
+use crate::catalogue::{Build, ChunkPlace, Playtest, Record, Superseded};
 use crate::content::Extent;
 use crate::disk::DiskFile;
 use crate::error::{Error, Result};
@@ -244,8 +244,20 @@ impl Check<'_> {
                 self.problem(format!("catalogue: no pack says of playtest {} what it says; {REBUILD}", playtest.id));
             }
         }
+        let said_of = |number: BuildNumber| known_builds.get(&number).map_or(&[][..], Vec::as_slice);
         for build in builds {
-            if !known_builds.get(&build.number).is_some_and(|known| known.contains(build)) {
+            let mut published = build.clone();
+            let mut is_superseded = true;
+            if let Some(by) = published.superseded_by.take() {
+                // That another build took the id is told by that one's record.
+                let here = Superseded { build: build.number, id: build.id.clone() };
+                is_superseded = said_of(by).iter().any(|by| by.supersedes.as_ref() == Some(&here));
+            }
+            let is_told = |known: &Build| {
+                published.id = if build.superseded_by.is_some() { known.id.clone() } else { build.id.clone() };
+                *known == published
+            };
+            if !is_superseded || !said_of(build.number).iter().any(is_told) {
                 self.problem(format!("catalogue: no pack says of build {} what it says; {REBUILD}", build.id));
             }
         }

@@ -24,6 +24,16 @@ fn four_hundred_snapshots_are_killed() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+#[ignore = "takes minutes"]
+fn the_daemon_is_killed_in_two_hundred_copies() {
+    let seed = seed();
+    for vault in 0..200 / ROUNDS_A_VAULT as u64 {
+        support::copy_kills::kill_copies(seed.wrapping_add(vault), ROUNDS_A_VAULT);
+    }
+}
+
+#[test]
 #[ignore = "takes minutes"]
 fn sixty_milestones_are_killed() {
     let seed = seed();

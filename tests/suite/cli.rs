@@ -782,6 +782,31 @@ fn sessions_of_a_mount_are_committed_and_aborted_by_command() {
 }
 
 #[test]
+fn a_session_that_may_not_be_whole_is_committed_only_when_told_so() {
+    if !can_mount() {
+        return;
+    }
+    let home = Home::with_vault();
+    let config = home.vault().join("vault.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("quiet_seconds = 15.0", "quiet_seconds = 0.2")).unwrap();
+    let _unmounted = Unmounted(&home);
+    home.run(["mount"]).succeeds();
+    home.write("GameVault/.snapshot/0.7.3/level.pak.part", "half of it");
+    let start = std::time::Instant::now();
+    while home.run(["status", "--json"]).succeeds().data()["sessions"][0]["status"]["state"] != "suspect" {
+        assert!(start.elapsed().as_secs() < 30, "it never became suspect");
+    }
+    let refused = home.run(["commit", "0.7.3"]).fails(5);
+    assert!(refused.stderr.contains("level.pak.part") && refused.stderr.contains("--force"), "{}", refused.stderr);
+    assert!(home.run(["status"]).succeeds().stdout.contains("level.pak.part"));
+    assert_eq!(home.run(["builds", "-q"]).succeeds().stdout, "");
+    home.run(["commit", "0.7.3", "--force"]).succeeds();
+    let shown = home.run(["show", "0.7.3", "--json"]).succeeds().data();
+    assert_eq!(shown["completeness"], "declared");
+}
+
+#[test]
 fn what_keeps_a_mount_from_starting_is_told_by_the_command() {
     if !can_mount() {
         return;

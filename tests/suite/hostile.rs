@@ -8,6 +8,7 @@ use gamevault::catalogue::Record;
 use gamevault::codec::{Encoder, Encoding, MAX_PLAIN_LEN, decode};
 use gamevault::disk::DiskFile;
 use gamevault::id::{ChunkId, PackId};
+use gamevault::lens::{self, Verdict};
 use gamevault::manifest::{
     Attributes, Content, ContentRoot, Directory, Entry, EntryKind, List, ListBuilder, ListItem, Page, Timestamp,
     Totals, XattrSet, encode_directory,
@@ -20,6 +21,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::path::Path;
 
 /// Changed inputs for each decoder.
 const INPUTS: usize = 20_000;
@@ -235,6 +237,32 @@ fn encoded_chunks() {
             assert!(decoded.map_or_else(|error| error.kind() == ErrorKind::Corrupt, |plain| plain.len() == claimed));
         }
     });
+}
+
+/// Returns the sample containers with their names.
+fn containers() -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/containers");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let samples = files.filter(|path| path.extension().is_some_and(|kind| kind != "py"));
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    samples.map(|path| (name(&path), fs::read(&path).unwrap())).collect()
+}
+
+/// No lens hangs or panics; what it reads at once stays small, whatever lengths stand in a file.
+#[test]
+fn container_files() {
+    let mut random = random(seed());
+    let containers = containers();
+    assert!(containers.len() >= 25, "every format has its samples");
+    let mut torn = 0;
+    for n in 0..INPUTS {
+        let (name, sound) = &containers[n % containers.len()];
+        let bytes = mutate(sound, &mut random);
+        let len = bytes.len() as u64;
+        let verdict = bounded(2 * BYTES_AT_ALL, || lens::check(&bytes[..], len, name.as_bytes()));
+        torn += usize::from(matches!(verdict.unwrap(), Verdict::Torn { .. }));
+    }
+    assert!(torn > INPUTS / 10, "only {torn} of {INPUTS} changed files were seen to be torn");
 }
 
 /// Returns a pack with chunks of several kinds, its id, and the chunks.

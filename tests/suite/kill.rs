@@ -1,5 +1,7 @@
 //! A process that is killed at any moment loses its own work at most. The stress tests do the same for longer.
 
+#[cfg(target_os = "linux")]
+use crate::support::copy_kills;
 use crate::support::{kills, seed::seed};
 
 #[test]
@@ -15,4 +17,12 @@ fn a_killed_milestone_is_set_or_not() {
 #[test]
 fn a_killed_repair_loses_nothing() {
     kills::kill_repairs(seed(), 12);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_copy_goes_on_after_the_daemon_was_killed() {
+    if gamevault::mount::check().iter().all(|check| check.ok) && crate::stage::is_installed("rsync") {
+        copy_kills::kill_copies(seed(), 5);
+    }
 }

@@ -6,7 +6,12 @@ mod compare;
 mod copy_in;
 mod crash;
 mod damage;
+#[cfg(target_os = "linux")]
+mod descriptors;
+mod engines;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod inferred;
 #[cfg(unix)]
 mod kill;
 #[cfg(target_os = "linux")]
@@ -15,15 +20,20 @@ mod model;
 mod mount;
 #[cfg(target_os = "linux")]
 mod play;
+mod programs;
 mod properties;
 #[cfg(target_os = "linux")]
 mod readme;
 mod repair;
 mod resume;
+#[cfg(target_os = "linux")]
+mod sessions;
 mod snapshot;
 #[cfg(target_os = "linux")]
 mod stage;
 mod support;
 mod tidy;
+#[cfg(target_os = "linux")]
+mod tools;
 #[cfg(target_os = "linux")]
 mod workspace;

@@ -3,11 +3,13 @@
 //! The seed is printed; `GAMEVAULT_SEED` takes it back. After each operation its outcome and the file it touched are
 //! compared, now and then and at the end the whole tree, and at last the build that the session becomes.
 
-use crate::stage::{Fixture, Stage};
+use crate::stage::{Fixture, Stage, map_and_write};
 use gamevault::ErrorKind;
 use gamevault::manifest::Timestamp;
 use gamevault::mount::MountOptions;
-use gamevault::tree::{Access, AttrChange, Kind, Looking, NameAt, NodeId, RenameMode, TimeChange, Tree};
+use gamevault::tree::{
+    Access, Allocation, AttrChange, Kind, Looking, NameAt, NodeId, RenameMode, TimeChange, Tree, XattrMode,
+};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::BTreeMap;
@@ -32,6 +34,24 @@ enum Fault {
 
 type Outcome = Result<(), Fault>;
 
+/// Bytes that are shown by their number alone.
+#[derive(Clone)]
+struct Data(Vec<u8>);
+
+impl std::fmt::Debug for Data {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+impl std::ops::Deref for Data {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// One operation; paths are relative to the session, the root is the empty path.
 #[derive(Debug, Clone)]
 enum Step {
@@ -39,14 +59,29 @@ enum Step {
     Directory(String),
     Symlink(String, String),
     Link(String, String),
-    Write(String, u64, Vec<u8>),
+    Write(String, u64, Data),
     Resize(String, u64),
     Remove(String),
     RemoveDirectory(String),
     Rename(String, String, RenameMode),
     Mode(String, u16),
     Time(String, Timestamp),
-    Xattr(String, Vec<u8>),
+    Xattr(String, Data),
+    /// Copies a range of one file to a place in another one, which is emptied first when it goes to its start.
+    Copy(String, String, Copied),
+    /// Makes a range of a file zeros.
+    Punch(String, u64, u64),
+    /// Writes through a shared map.
+    Map(String, u64, Data),
+    /// Removes a file that is open, and writes and reads it nevertheless.
+    RemoveOpen(String, Data),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Copied {
+    from: u64,
+    to: u64,
+    len: u64,
 }
 
 /// What an entry is, as far as it is compared.
@@ -79,7 +114,10 @@ trait Subject {
     fn read(&mut self, path: &str) -> Option<Entry>;
     /// Ends it and starts it again; sessions survive that.
     fn restart(&mut self);
-    fn commit(&mut self);
+    /// Makes the session a build.
+    fn commit(&mut self, id: &str);
+    /// Starts the session with all that is in a build.
+    fn start_from(&mut self, id: &str);
 }
 
 fn split(path: &str) -> (&str, &str) {
@@ -253,7 +291,46 @@ impl Model {
                 Ok(())
             }
             Step::Xattr(path, _) => self.get(path).map(drop),
+            Step::Copy(from, to, copied) => {
+                let source = self.bytes_of(from);
+                let start = source.len().min(copied.from as usize);
+                let source = source[start..source.len().min(start + copied.len as usize)].to_vec();
+                let bytes = self.bytes(to)?;
+                if copied.to == 0 {
+                    bytes.clear();
+                }
+                if !source.is_empty() {
+                    let end = copied.to as usize + source.len();
+                    bytes.resize(bytes.len().max(end), 0);
+                    bytes[copied.to as usize..end].copy_from_slice(&source);
+                }
+                Ok(())
+            }
+            Step::Punch(path, offset, len) => {
+                let bytes = self.bytes(path)?;
+                let end = bytes.len().min((offset + len) as usize);
+                bytes[(*offset as usize).min(end)..end].fill(0);
+                Ok(())
+            }
+            Step::Map(path, offset, data) => {
+                let offset = *offset as usize;
+                self.bytes(path)?[offset..offset + data.len()].copy_from_slice(data);
+                Ok(())
+            }
+            Step::RemoveOpen(path, _) => self.apply(&Step::Remove(path.clone())),
         }
+    }
+
+    fn bytes_of(&self, path: &str) -> &[u8] {
+        match &self.0[path].body {
+            Body::File(bytes) => bytes,
+            other => panic!("{path} is {other:?}"),
+        }
+    }
+
+    fn files(&self) -> Vec<(&String, u64)> {
+        let len = |entry: &Entry| if let Body::File(bytes) = &entry.body { Some(bytes.len() as u64) } else { None };
+        self.0.iter().filter_map(|(path, entry)| Some((path, len(entry)?))).collect()
     }
 
     /// The entries below the root.
@@ -365,11 +442,50 @@ impl InProcess {
                 self.with_node(path, |tree, node| tree.set_attr(node, &change).map(drop))?;
             }
             Step::Xattr(path, value) => self.with_node(path, |tree, node| {
-                tree.set_xattr(node, b"user.test", value)?;
-                assert_eq!(&tree.xattr(node, b"user.test")?, value);
+                let set = |mode| tree.set_xattr(node, b"user.test", value, mode);
+                let refused = |mode| set(mode).unwrap_err().kind();
+                set(XattrMode::Any)?;
+                assert_eq!(refused(XattrMode::Create), ErrorKind::Exists);
+                set(XattrMode::Replace)?;
+                assert_eq!(tree.xattr(node, b"user.test")?, **value);
                 assert_eq!(tree.xattr_names(node)?, [b"user.test"]);
+                tree.remove_xattr(node, b"user.test")?;
+                assert_eq!(refused(XattrMode::Replace), ErrorKind::NoAttribute);
+                set(XattrMode::Create)?;
                 tree.remove_xattr(node, b"user.test")
             })?,
+            Step::Copy(from, to, copied) => {
+                let from = self.with_node(from, |_, node| Ok(node))?;
+                self.with_node(to, |tree, node| {
+                    let access = Access { truncate: copied.to == 0, ..Access::WRITE };
+                    let opened = tree.open(node, access)?;
+                    let mut done = 0;
+                    while done < copied.len {
+                        let (from_offset, offset) = (copied.from + done, copied.to + done);
+                        match tree.copy_range(from, from_offset, node, offset, copied.len - done)? {
+                            0 => break,
+                            len => done += len,
+                        }
+                    }
+                    tree.close(node, opened.handle);
+                    Ok(())
+                })?;
+            }
+            Step::Punch(path, offset, len) => {
+                self.with_node(path, |tree, node| tree.allocate(node, Allocation::Punch, *offset, *len))?;
+            }
+            Step::Map(path, offset, data) => self.with_node(path, |tree, node| tree.write(node, *offset, data))?,
+            Step::RemoveOpen(path, data) => {
+                let (node, opened) = self.with_node(path, |tree, node| {
+                    Ok((node, tree.open(node, Access { read: true, ..Access::WRITE })?))
+                })?;
+                self.with_name(path, |tree, at| tree.remove(at, Kind::File))?;
+                self.tree().write(node, 7, data).map_err(|error| error.kind())?;
+                let mut found = vec![0; data.len()];
+                assert_eq!(self.tree().read(node, 7, &mut found).map_err(|error| error.kind())?, data.len());
+                assert_eq!(found, **data);
+                self.tree().close(node, opened.handle);
+            }
         }
         Ok(())
     }
@@ -459,11 +575,18 @@ impl Subject for InProcess {
         self.tree = Some(Tree::new(self.fixture.vault.clone(), Box::new(drop)));
     }
 
-    fn commit(&mut self) {
+    fn commit(&mut self, id: &str) {
         let snapshot = self.resolve(".snapshot").unwrap();
         let builds = self.resolve("builds").unwrap();
-        let at = |directory| NameAt { directory, name: b"s" };
-        self.tree().rename(at(snapshot), at(builds), RenameMode::NoReplace).unwrap();
+        let at = |directory, name| NameAt { directory, name };
+        self.tree().rename(at(snapshot, b"s"), at(builds, id.as_bytes()), RenameMode::NoReplace).unwrap();
+    }
+
+    fn start_from(&mut self, id: &str) {
+        let directory = self.resolve(".snapshot").unwrap();
+        let name = format!("s@{id}");
+        let attr = self.tree().make_directory(NameAt { directory, name: name.as_bytes() }, 0o755).unwrap();
+        self.tree().forget(attr.node, 1);
     }
 }
 
@@ -516,6 +639,38 @@ impl ThroughMount<'_> {
                 true => Ok(()),
                 false => gamevault::disk::host::set_xattr(&self.path(path), b"user.test", value),
             },
+            Step::Copy(from, to, copied) => {
+                let from = fs::File::open(self.path(from))?;
+                let to = self.open(fs::OpenOptions::new().write(true).truncate(copied.to == 0), to)?;
+                let (mut from_offset, mut offset) = (copied.from as i64, copied.to as i64);
+                let mut left = copied.len as usize;
+                while left > 0 {
+                    match nix::fcntl::copy_file_range(&from, Some(&mut from_offset), &to, Some(&mut offset), left)? {
+                        0 => break,
+                        len => left -= len,
+                    }
+                }
+                Ok(())
+            }
+            Step::Punch(path, offset, len) => {
+                use nix::fcntl::{FallocateFlags, fallocate};
+                let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+                let file = self.open(fs::OpenOptions::new().write(true), path)?;
+                Ok(fallocate(&file, flags, *offset as i64, *len as i64)?)
+            }
+            Step::Map(path, offset, data) => {
+                let file = self.open(fs::OpenOptions::new().read(true).write(true), path)?;
+                map_and_write(&file, *offset as usize, data)
+            }
+            Step::RemoveOpen(path, data) => {
+                let file = self.open(fs::OpenOptions::new().read(true).write(true), path)?;
+                fs::remove_file(self.path(path))?;
+                file.write_all_at(data, 7)?;
+                let mut found = vec![0; data.len()];
+                file.read_exact_at(&mut found, 7)?;
+                assert_eq!(found, **data);
+                Ok(())
+            }
         }
     }
 
@@ -582,8 +737,12 @@ impl Subject for ThroughMount<'_> {
         self.stage.remount();
     }
 
-    fn commit(&mut self) {
-        fs::rename(self.stage.path(SESSION), self.stage.path("builds/s")).unwrap();
+    fn commit(&mut self, id: &str) {
+        fs::rename(self.stage.path(SESSION), self.stage.path("builds").join(id)).unwrap();
+    }
+
+    fn start_from(&mut self, id: &str) {
+        fs::create_dir(self.stage.path(&format!("{SESSION}@{id}"))).unwrap();
     }
 }
 
@@ -593,7 +752,12 @@ fn random_path(random: &mut SmallRng) -> String {
     (0..depth).map(|_| names[random.random_range(0..names.len())]).collect::<Vec<_>>().join("/")
 }
 
-fn random_step(random: &mut SmallRng) -> Step {
+fn random_step(random: &mut SmallRng, model: &Model) -> Step {
+    if random.random_range(0..100) < 12
+        && let Some(step) = random_file_step(random, &model.files())
+    {
+        return step;
+    }
     let path = random_path(random);
     let other = random_path(random);
     match random.random_range(0..100) {
@@ -602,11 +766,11 @@ fn random_step(random: &mut SmallRng) -> Step {
         30..34 => Step::Symlink(path, format!("to/{other}")),
         34..38 => Step::Link(path, other),
         38..58 => {
-            let offset = random.random_range(0..3) * random.random_range(0..90_000);
-            let len = random.random_range(1..40_000);
-            Step::Write(path, offset, crate::stage::noise(random.random(), len))
+            let offset = random.random_range(0..3) * random.random_range(0..200_000);
+            let len = random.random_range(1..90_000);
+            Step::Write(path, offset, Data(crate::stage::noise(random.random(), len)))
         }
-        58..64 => Step::Resize(path, random.random_range(0..3) * random.random_range(0..100_000)),
+        58..64 => Step::Resize(path, random.random_range(0..3) * random.random_range(0..300_000)),
         64..70 => Step::Remove(path),
         70..74 => Step::RemoveDirectory(path),
         74..88 => {
@@ -622,7 +786,35 @@ fn random_step(random: &mut SmallRng) -> Step {
             };
             Step::Time(path, time)
         }
-        _ => Step::Xattr(path, vec![random.random(); random.random_range(0..300)]),
+        _ => Step::Xattr(path, Data(vec![random.random(); random.random_range(0..300)])),
+    }
+}
+
+/// A step on files that are there; `None` if they do not allow it.
+fn random_file_step(random: &mut SmallRng, files: &[(&String, u64)]) -> Option<Step> {
+    if files.is_empty() {
+        return None;
+    }
+    let (path, len) = files[random.random_range(0..files.len())];
+    let (other, _) = files[random.random_range(0..files.len())];
+    let noise = |random: &mut SmallRng, len| Data(crate::stage::noise(random.random(), len));
+    let offset = random.random_range(0..=len);
+    match random.random_range(0..6) {
+        0..3 if path != other => {
+            let copied = match random.random() {
+                // The way of `cp`, which can go by reference.
+                true => Copied { from: 0, to: 0, len: random.random_range(1..=2) * len.max(2) / 2 },
+                false => Copied { from: offset, to: random.random_range(0..200_000), len },
+            };
+            Some(Step::Copy(path.clone(), other.clone(), copied))
+        }
+        3 => Some(Step::Punch(path.clone(), offset, random.random_range(1..200_000))),
+        4 if offset < len => {
+            let data_len = random.random_range(1..=(len - offset).min(20_000)) as usize;
+            Some(Step::Map(path.clone(), offset, noise(random, data_len)))
+        }
+        5 => Some(Step::RemoveOpen(path.clone(), noise(random, 1000))),
+        _ => None,
     }
 }
 
@@ -653,14 +845,20 @@ fn run<S: Subject>(subject: &mut S, steps: usize) {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut model = Model::new();
     for index in 0..steps {
-        let step = random_step(&mut random);
+        let step = random_step(&mut random, &model);
         let expected = model.apply(&step);
         let found = match subject.apply(&step) {
             Err(Fault::NotFound) if S::FOLLOWS && expected == Err(Fault::NotDirectory) => expected,
             found => found,
         };
         assert_eq!(expected, found, "step {index}: {step:?}");
-        if let Step::Write(path, ..) | Step::Resize(path, _) | Step::Link(_, path) | Step::Rename(_, path, _) = &step
+        if let Step::Write(path, ..)
+        | Step::Resize(path, _)
+        | Step::Link(_, path)
+        | Step::Rename(_, path, _)
+        | Step::Copy(_, path, _)
+        | Step::Punch(path, ..)
+        | Step::Map(path, ..) = &step
             && expected.is_ok()
         {
             let found = subject.read(path).unwrap_or_else(|| panic!("step {index}: {path} is gone after {step:?}"));
@@ -673,6 +871,11 @@ fn run<S: Subject>(subject: &mut S, steps: usize) {
             0 => subject.restart(),
             // Long enough for the background to store what was closed.
             1 => std::thread::sleep(std::time::Duration::from_millis(600)),
+            2 | 3 if !model.is_empty("") => {
+                let id = format!("b{index}");
+                subject.commit(&id);
+                subject.start_from(&id);
+            }
             _ => {}
         }
     }
@@ -680,7 +883,7 @@ fn run<S: Subject>(subject: &mut S, steps: usize) {
     if model.is_empty("") {
         return;
     }
-    subject.commit();
+    subject.commit("s");
     assert_all(&model.entries(), &subject.read_all("builds/s"));
     subject.restart();
     assert_all(&model.entries(), &subject.read_all("builds/s"));

@@ -1,6 +1,6 @@
 //! A real mount: what tools see on it is what was stored. Skipped, with a word, where nothing can be mounted.
 
-use crate::stage::{Fixture, Stage, assert_same, fill, noise, walk};
+use crate::stage::{Fixture, Stage, assert_same, fill, is_installed, noise, walk};
 use gamevault::disk::host;
 use gamevault::mount::{MountOptions, mount};
 use nix::sys::signal::Signal;
@@ -265,6 +265,18 @@ fn xattrs_are_shown_on_request() {
     fs::create_dir(stage.path(".snapshot/x")).unwrap();
     fs::write(stage.path(".snapshot/x/f"), "bytes").unwrap();
     host::set_xattr(&stage.path(".snapshot/x/f"), b"user.kind", &noise(1, 3000)).unwrap();
+    if is_installed("python3") {
+        let program = "import errno,os,sys
+def code(*args):
+    try: os.setxattr(*args)
+    except OSError as error: return error.errno
+f = sys.argv[1]
+assert code(f, 'user.kind', b'x', os.XATTR_CREATE) == errno.EEXIST
+assert code(f, 'user.other', b'x', os.XATTR_REPLACE) == errno.ENODATA";
+        assert!(
+            Command::new("python3").args(["-c", program]).arg(stage.path(".snapshot/x/f")).status().unwrap().success()
+        );
+    }
     host::set_xattr(&stage.path(".snapshot/x"), b"user.gamevault.platform", b"android").unwrap();
     host::set_xattr(&stage.path(".snapshot/x/f"), b"trusted.dropped", b"x").unwrap();
     fs::rename(stage.path(".snapshot/x"), stage.path("builds/x")).unwrap();
@@ -281,8 +293,7 @@ fn mapped_files_read_and_write() {
 f=open(sys.argv[1],'rb'); m=mmap.mmap(f.fileno(),0,mmap.MAP_SHARED,mmap.PROT_READ); assert m[:5]==b'build'
 g=open(sys.argv[2],'w+b'); g.truncate(100000); w=mmap.mmap(g.fileno(),0); w[70000:70005]=b'hello'; w.flush(); w.close(); g.close()
 assert open(sys.argv[2],'rb').read()[70000:70005]==b'hello'";
-    if Command::new("python3").arg("-V").output().is_err() {
-        println!("skipped: python3 is not installed");
+    if !is_installed("python3") {
         return;
     }
     fs::create_dir(stage.path(".snapshot/x")).unwrap();

@@ -1,5 +1,7 @@
 //! Mounted vaults and folders for tests, and a walk that sees everything that a tree must keep.
 
+use gamevault::disk::host;
+use gamevault::manifest::Timestamp;
 use gamevault::mount::{MountOptions, Mounted, mount};
 use gamevault::progress::Progress;
 use gamevault::vault::{SnapshotOptions, Vault};
@@ -7,6 +9,7 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 /// A vault in a folder of its own, beside room for other things.
@@ -22,6 +25,18 @@ impl Fixture {
     pub fn new() -> Fixture {
         let dir = tempfile::tempdir().unwrap();
         let vault = Arc::new(Vault::init(&dir.path().join("vault")).unwrap());
+        Fixture { dir, vault }
+    }
+
+    /// Makes an empty vault whose config says `sessions` in that table.
+    pub fn with_sessions(sessions: &str) -> Fixture {
+        let Fixture { dir, vault } = Fixture::new();
+        drop(vault);
+        let path = dir.path().join("vault/vault.toml");
+        let config = std::fs::read_to_string(&path).unwrap();
+        let (others, _) = config.split_once("[sessions]").expect("a new config has the table");
+        std::fs::write(&path, format!("{others}[sessions]\n{sessions}\n")).unwrap();
+        let vault = Arc::new(Vault::open(&dir.path().join("vault")).unwrap());
         Fixture { dir, vault }
     }
 
@@ -88,6 +103,19 @@ impl Drop for Stage {
     }
 }
 
+/// Tells whether a program is installed, and says so when it is not.
+///
+/// Where `GAMEVAULT_NEEDS_TOOLS` is set, a missing one fails the test: a run that is to check everything must not pass by
+/// leaving things out.
+pub fn is_installed(program: &str) -> bool {
+    let found = Command::new("sh").args(["-c", "command -v \"$0\" >/dev/null", program]).status().unwrap().success();
+    if !found {
+        println!("skipped: {program} is not installed");
+        assert!(std::env::var_os("GAMEVAULT_NEEDS_TOOLS").is_none(), "{program} is not installed; run scripts/setup");
+    }
+    found
+}
+
 /// What one entry of a tree is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
@@ -95,8 +123,8 @@ pub enum Seen {
     Directory(u32, i64, i64),
     /// Mode, time, bytes.
     File(u32, i64, i64, Vec<u8>),
-    /// Target.
-    Symlink(PathBuf),
+    /// Target, time.
+    Symlink(PathBuf, i64, i64),
 }
 
 /// Returns everything below `root` by its path; the root itself is the empty path.
@@ -114,7 +142,7 @@ pub fn walk(root: &Path) -> BTreeMap<PathBuf, Seen> {
             }
             Seen::Directory(mode, secs, nanos)
         } else if kind.is_symlink() {
-            Seen::Symlink(std::fs::read_link(&full).unwrap())
+            Seen::Symlink(std::fs::read_link(&full).unwrap(), secs, nanos)
         } else {
             let bytes = std::fs::read(&full).unwrap();
             assert_eq!(metadata.len(), bytes.len() as u64, "{}", full.display());
@@ -127,7 +155,11 @@ pub fn walk(root: &Path) -> BTreeMap<PathBuf, Seen> {
 
 /// Asserts that two trees are the same, naming the first paths that differ.
 pub fn assert_same(left: &Path, right: &Path) {
-    let (a, b) = (walk(left), walk(right));
+    assert_trees(&walk(left), &walk(right), &format!("{} and {}", left.display(), right.display()));
+}
+
+/// Asserts that two trees, as [`walk`] saw them, are the same; `both` says which they are.
+pub fn assert_trees(a: &BTreeMap<PathBuf, Seen>, b: &BTreeMap<PathBuf, Seen>, both: &str) {
     let all: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
     let short = |seen: Option<&Seen>| match seen {
         Some(Seen::File(mode, secs, nanos, bytes)) => {
@@ -141,7 +173,7 @@ pub fn assert_same(left: &Path, right: &Path) {
         .map(|path| format!("{}: {} / {}", path.display(), short(a.get(path)), short(b.get(path))))
         .take(10)
         .collect();
-    assert!(differing.is_empty(), "{} and {} differ:\n{}", left.display(), right.display(), differing.join("\n"));
+    assert!(differing.is_empty(), "{both} differ:\n{}", differing.join("\n"));
 }
 
 /// Fills `dir` with one of everything that a build may hold, and `salt` in some of the files.
@@ -172,11 +204,8 @@ pub fn fill(dir: &Path, salt: u64) {
     std::os::unix::fs::FileExt::write_all_at(&sparse, b"at the end of a hole", 5_000_000).unwrap();
     // Long ago: some tools take times within one second for the same.
     for (index, path) in walk(dir).keys().enumerate() {
-        let path = dir.join(path);
-        if !path.is_symlink() {
-            let time = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000_000 + index as u64, 123_456_789);
-            std::fs::File::open(path).unwrap().set_modified(time).unwrap();
-        }
+        let mtime = Timestamp { secs: 1_000_000_000 + index as i64, nanos: 123_456_789 };
+        host::set_mtime(&dir.join(path), mtime).unwrap();
     }
 }
 
@@ -185,4 +214,19 @@ pub fn noise(salt: u64, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     blake3::Hasher::new().update(&salt.to_le_bytes()).finalize_xof().fill(&mut bytes);
     bytes
+}
+
+/// Writes `data` through a shared map of the file, which must be long enough.
+pub fn map_and_write(file: &std::fs::File, offset: usize, data: &[u8]) -> std::io::Result<()> {
+    use nix::sys::mman::{MapFlags, MsFlags, ProtFlags, mmap, msync, munmap};
+    let len = std::num::NonZeroUsize::new(offset + data.len()).unwrap();
+    // SAFETY: the map is of a file that nobody cuts meanwhile, and is used within its length before it is unmapped.
+    unsafe {
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let map = mmap(None, len, protection, MapFlags::MAP_SHARED, file, 0)?;
+        std::ptr::copy_nonoverlapping(data.as_ptr(), map.as_ptr().cast::<u8>().add(offset), data.len());
+        msync(map, len.get(), MsFlags::MS_SYNC)?;
+        munmap(map, len.get())?;
+    }
+    Ok(())
 }

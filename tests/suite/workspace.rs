@@ -5,7 +5,7 @@ use crate::support::crashes::assert_no_problems;
 use crate::support::faulty::{Fault, FaultyDisk};
 use crate::support::seed::seed;
 use crate::support::{noise, write};
-use gamevault::ingest::session::{At, NewNode, ROOT, Session, SessionForm, Sessions};
+use gamevault::ingest::session::{At, NewNode, ROOT, Session, SessionForm, Sessions, SetTime};
 use gamevault::progress::Progress;
 use gamevault::vault::SnapshotOptions;
 use gamevault::{ErrorKind, Vault};
@@ -387,7 +387,7 @@ fn a_file_written_anew_with_the_same_bytes_is_no_modification() {
     assert_eq!(found, of(Touched));
     session.change(a.node, Some(0o600), None).unwrap();
     assert_eq!(kinds(), of(Attributes));
-    session.change(a.node, Some(a.mode), Some(a.mtime)).unwrap();
+    session.change(a.node, Some(a.mode), Some(SetTime::To(a.mtime))).unwrap();
     assert_eq!(kinds(), []);
     session.write(a.node, 299_999, b"x").unwrap();
     assert_eq!(kinds(), of(Modified));

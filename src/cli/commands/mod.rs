@@ -6,6 +6,7 @@ pub mod commit;
 pub mod completions;
 pub mod diff;
 pub mod doctor;
+pub mod engine;
 pub mod init;
 pub mod man;
 pub mod milestone;
@@ -52,6 +53,7 @@ pub fn run(command: Command, context: &Context) -> Outcome {
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Stats(arguments) => stats::run(&arguments, context),
         Command::Repair(arguments) => repair::run(&arguments, context),
+        Command::Engine(arguments) => engine::run(&arguments, context),
         Command::Doctor(arguments) => doctor::run(&arguments, context),
         Command::Completions(arguments) => completions::run(&arguments, context),
         Command::Man(arguments) => man::run(&arguments, context),

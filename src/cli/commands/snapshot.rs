@@ -13,16 +13,24 @@ use clap::Args;
 use gamevault::Vault;
 use gamevault::catalogue::{Build, BuildInfo};
 use gamevault::error::{Error, ErrorKind, Result};
+use gamevault::ingest::engines::{Class, Engine};
 use gamevault::name::RefName;
 use gamevault::vault::{SnapshotOptions, SnapshotReport};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// Entries left out of engine projects that are named; the rest is counted.
+const NAMED_LEFT_OUT: usize = 8;
+
 /// Make a build of a folder.
 ///
 /// Unchanged files are not read again. An interrupted snapshot goes on where it stopped. What the environment says of
 /// version control and continuous integration is recorded with the build; options win over it.
+///
+/// In the projects of Unity, Unreal and Godot the caches that the engine makes again are left out, unless vault.toml
+/// says caches = "keep" under [engines]; so are files of one user or one run, such as Temp and .git. A line with ! in
+/// .gamevaultignore (!Library/) takes something in.
 #[derive(Debug, Args)]
 pub struct Snapshot {
     /// The folder.
@@ -60,6 +68,10 @@ pub struct Snapshot {
     /// Leave out what matches (gitignore syntax); may be given again.
     #[arg(long, value_name = "PATTERN")]
     ignore: Vec<String>,
+
+    /// Keep the caches of Unity, Unreal and Godot projects (Library, Intermediate, .godot, …).
+    #[arg(long)]
+    keep_caches: bool,
 
     /// Make no build when nothing differs from the latest one.
     #[arg(long)]
@@ -129,9 +141,12 @@ fn options(
         host: environment::host_name(context.variables()),
         source: Some(source.display().to_string()),
         tool: Some(format!("gamevault {}", env!("CARGO_PKG_VERSION"))),
+        // Known when the folder was read.
+        left_out: Vec::new(),
     };
     let skip_if_unchanged = arguments.skip_if_unchanged || arguments.fail_if_unchanged;
-    Ok(SnapshotOptions { id, info, ignore: arguments.ignore, skip_if_unchanged, read_all: arguments.read_all })
+    let Snapshot { ignore, keep_caches, read_all, .. } = arguments;
+    Ok(SnapshotOptions { id, info, ignore, keep_caches, skip_if_unchanged, read_all })
 }
 
 /// Takes the size of the last build of the same source for that of this one.
@@ -147,7 +162,8 @@ fn answer(report: &SnapshotReport, vault: &Vault, context: &Context) -> Result<A
     let data = json!({
         "build": view, "created": report.created, "files": report.files, "files_unchanged": report.files_unchanged,
         "bytes_read": report.bytes_read, "bytes_stored": report.bytes_stored,
-        "changed_while_read": report.changed_while_read,
+        "changed_while_read": report.changed_while_read, "left_out": report.left_out,
+        "left_out_count": report.left_out_count,
     });
     Ok(context.answer(&data, || match context.quiet() {
         true => format!("{}\n", view.id),
@@ -164,7 +180,26 @@ fn describe(report: &SnapshotReport) -> String {
     let content = format!("{}, {}", text::count(totals.files, "file"), text::size(totals.bytes));
     let (read, stored) = (text::size(report.bytes_read), text::size(report.bytes_stored));
     let unchanged = text::grouped(report.files_unchanged);
-    format!("build {id}: {content} ({unchanged} unchanged, {read} read, {stored} stored)\n")
+    let left_out = left_out(report);
+    format!("build {id}: {content} ({unchanged} unchanged, {read} read, {stored} stored)\n{left_out}")
+}
+
+/// Says what is not in the build because of what it is in an engine's project; nothing if there is nothing to say.
+fn left_out(report: &SnapshotReport) -> String {
+    let is_found = |engine: &&Engine| report.left_out.iter().any(|left_out| left_out.engine == engine.code());
+    let engines: Vec<String> = Engine::ALL.iter().filter(is_found).map(Engine::to_string).collect();
+    if engines.is_empty() {
+        return String::new();
+    }
+    let named: Vec<&str> = report.left_out.iter().take(NAMED_LEFT_OUT).map(|left_out| left_out.path.as_str()).collect();
+    let more = match report.left_out_count.saturating_sub(named.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {} more", text::grouped(more)),
+    };
+    let has_cache = report.left_out.iter().any(|left_out| left_out.class == Class::Cache.code());
+    let hint = if has_cache { "; --keep-caches keeps caches" } else { "" };
+    let count = text::count(report.left_out_count, "item");
+    format!("left out of {}: {count} ({}{more}){hint}\n", engines.join(" and "), named.join(", "))
 }
 
 fn incomplete(report: &SnapshotReport, count: usize) -> Failure {

@@ -82,6 +82,9 @@ fn fields(vault: &Vault, state: &State) -> Fields {
     }
     for session in &state.sessions {
         fields.add("session", describe(session));
+        for doubt in session.doubts() {
+            fields.add("doubt", doubt);
+        }
     }
     fields
 }
@@ -93,6 +96,7 @@ fn describe(session: &Session) -> String {
     parts.extend(status["state"].as_str().map(str::to_owned));
     parts.extend(status["files"].as_u64().map(|files| text::count(files, "file")));
     parts.extend(status["bytes"].as_u64().map(text::size));
+    parts.extend(session.waits_for());
     match parts.is_empty() {
         true => session.name.clone(),
         false => format!("{} ({})", session.name, parts.join(", ")),

@@ -9,7 +9,7 @@ use super::op::NodeNumber;
 use super::registry::Registered;
 use super::{Session, SessionState, State};
 use crate::error::Result;
-use crate::ingest::{ByteSource, Ingested, ingest_bytes};
+use crate::ingest::{ByteSource, GrowingFile, Ingested};
 use crate::progress::Progress;
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 /// How long nothing must have changed before files are stored; pauses within a copy are shorter by a factor of ten.
 const QUIET: Duration = Duration::from_millis(400);
 
-/// Bytes in the spool from which on storing no longer waits for quiet.
-const SPOOL_LIMIT: u64 = 4 << 30;
+/// How long one write waits at most.
+const MAX_HOLD: Duration = Duration::from_millis(200);
 
 /// How long after the last change what was stored is made durable, and its spool files are dropped.
 const SEAL_AFTER: Duration = Duration::from_secs(20);
@@ -31,6 +31,8 @@ pub(super) struct Activity {
     /// Milliseconds from the start to the last change.
     last_change: AtomicU64,
     spool_bytes: AtomicU64,
+    /// Bytes in the spool from which on storing no longer waits for quiet.
+    spool_limit: u64,
     /// Something changed since the thread last looked.
     has_work: AtomicBool,
     /// The thread is to end.
@@ -40,11 +42,12 @@ pub(super) struct Activity {
 
 impl Activity {
     /// Starts with nothing.
-    pub(super) fn new() -> Activity {
+    pub(super) fn new(spool_limit: u64) -> Activity {
         Activity {
             start: Instant::now(),
             last_change: AtomicU64::new(0),
             spool_bytes: AtomicU64::new(0),
+            spool_limit,
             has_work: AtomicBool::new(false),
             stop: Mutex::new(false),
             woken: Condvar::new(),
@@ -74,7 +77,27 @@ impl Activity {
     }
 
     fn may_store(&self) -> bool {
-        self.quiet_for() >= QUIET || self.spool_bytes.load(Relaxed) > SPOOL_LIMIT
+        self.quiet_for() >= QUIET || self.is_full()
+    }
+
+    /// Tells whether there is so much in the spool that it must be stored beside the copy.
+    fn is_full(&self) -> bool {
+        self.spool_bytes.load(Relaxed) > self.spool_limit
+    }
+
+    /// Returns how many bytes are worth a flush while the spool is full: a sixteenth of what it may hold.
+    pub(super) fn flush_len(&self) -> u64 {
+        self.spool_limit / 16
+    }
+
+    /// Holds a write back for a moment when there is so much in the spool that the store must catch up.
+    ///
+    /// Never longer: a disk that stores nothing more must end in an error of a write, not in one that hangs.
+    pub(super) fn wait_for_room(&self) {
+        let (start, limit) = (Instant::now(), self.spool_limit.saturating_add(self.spool_limit / 2));
+        while self.spool_bytes.load(Relaxed) > limit && start.elapsed() < MAX_HOLD {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Tells the thread to end, and everything that waits for quiet.
@@ -126,15 +149,32 @@ pub(super) fn run(registered: &Registered) {
         }
         let mut waits_for_seal = false;
         for session in registered.all() {
-            while session.store_one() {
-                if !activity.wait_for_quiet() {
-                    return;
-                }
+            if !store_all(&session, activity) {
+                return;
             }
             waits_for_seal |= session.settle(activity.quiet_for() >= SEAL_AFTER);
         }
         // Without anything to wait for, the thread sleeps until the next change: an idle mount costs nothing.
         timeout = waits_for_seal.then_some(SEAL_AFTER);
+    }
+}
+
+/// Stores all that waits in a session, and drops it from the spool as it goes while that is full; `false` at the end.
+fn store_all(session: &Session, activity: &Activity) -> bool {
+    let mut stored_len = 0;
+    loop {
+        let stored = session.store_one();
+        let Some(len) = stored.or_else(|| activity.is_full().then(|| session.store_head()).flatten()) else {
+            return true;
+        };
+        stored_len += len;
+        if stored_len >= activity.flush_len() && activity.is_full() {
+            session.settle(true);
+            stored_len = 0;
+        }
+        if !activity.wait_for_quiet() {
+            return false;
+        }
     }
 }
 
@@ -156,15 +196,15 @@ impl ByteSource for Paced<'_> {
 }
 
 impl Session {
-    /// Stores the next closed file; `false` when none waits.
-    fn store_one(&self) -> bool {
-        let Some((node, bytes)) = self.next_to_store() else { return false };
+    /// Stores the next closed file and returns its length; `None` when none waits.
+    fn store_one(&self) -> Option<u64> {
+        let (node, bytes, head) = self.next_to_store()?;
         let source = Paced { bytes: &bytes, activity: &self.activity };
-        let stored = ingest_bytes(&self.store, &source, bytes.end(), true, &Progress::new());
+        let stored = head.finish(&self.store, &source, bytes.end(), true, &Progress::new());
         let mut state = self.state.lock();
         // Taken out by a change: what was stored is not what the file is now.
         if !state.storing.remove(&node) {
-            return true;
+            return Some(bytes.end());
         }
         match stored {
             Ok(stored) => {
@@ -174,12 +214,13 @@ impl Session {
             // The commit tries again, and says what is wrong.
             Err(error) => tracing::warn!(%error, node, "a file of a session was not stored yet"),
         }
-        true
+        Some(bytes.end())
     }
 
-    fn next_to_store(&self) -> Option<(NodeNumber, FileBytes)> {
+    /// Returns the next file to store, its bytes, and what of it is stored already.
+    fn next_to_store(&self) -> Option<(NodeNumber, FileBytes, GrowingFile)> {
         let mut state = self.state.lock();
-        if !matches!(state.phase, SessionState::Open | SessionState::Interrupted) {
+        if !matches!(state.phase, SessionState::Open | SessionState::Interrupted | SessionState::Suspect) {
             return None;
         }
         while let Some(node) = state.queue.pop_front() {
@@ -191,7 +232,7 @@ impl Session {
             }
             if let Ok(bytes) = self.bytes_in(&mut state, node, 0..u64::MAX) {
                 state.storing.insert(node);
-                return Some((node, bytes));
+                return Some((node, bytes, state.heads.take(node)));
             }
         }
         None
@@ -206,7 +247,7 @@ impl Session {
             tracing::warn!(%error, "what a session stored is not durable yet");
         }
         let mut state = self.state.lock();
-        if !matches!(state.phase, SessionState::Open | SessionState::Interrupted) {
+        if !matches!(state.phase, SessionState::Open | SessionState::Interrupted | SessionState::Suspect) {
             return false;
         }
         let all: Vec<(NodeNumber, Ingested)> = state.stored.iter().map(|(&node, &stored)| (node, stored)).collect();

@@ -5,7 +5,7 @@
 
 use super::nodes::{Body, Bytes, Node};
 use super::op::{NodeNumber, Op};
-use super::{ROOT, ReadContent, Session, SessionForm, State};
+use super::{Change, ROOT, ReadContent, Session, SessionForm, State};
 use crate::catalogue::Build;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{Directory, Entry, EntryKind};
@@ -16,7 +16,7 @@ impl State {
     pub(super) fn start_from(&mut self, base: &Build, content: &dyn ReadContent) -> Result<()> {
         self.change(Op::Folded { node: ROOT, directory: base.root })?;
         let (mode, mtime) = (Some(base.attributes.mode), Some(base.attributes.mtime));
-        self.change(Op::Change { node: ROOT, mode, mtime })?;
+        self.change(Op::Change { node: ROOT, mode, mtime, mark: None })?;
         if let Some(id) = base.attributes.xattrs {
             for (name, value) in &content.xattrs(id)?.0 {
                 self.change(Op::Xattr { node: ROOT, name: name.clone(), value: Some(value.clone()) })?;
@@ -34,7 +34,7 @@ impl Session {
     /// # Errors
     /// `NotEmpty`; `Invalid` for a session of a single file.
     pub fn start_from(&self, base: &Build) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::Other)?;
         if state.form == SessionForm::SingleFile {
             return Err(Error::invalid(format!("session {} is a file, and takes no base", state.name)));
         }
@@ -57,7 +57,9 @@ impl Session {
         let Some(&directory) = state.nodes.directory(node)?.folded() else { return Ok(()) };
         let children = children_of(&*self.content, &directory)?;
         let first = state.nodes.next_number()?;
-        state.journal.append(&Op::Unfold { node, first })?;
+        if !state.nodes.is_orphan(node) {
+            state.journal.append(&Op::Unfold { node, first })?;
+        }
         state.nodes.unfold(node, first, children)
     }
 }

@@ -1,27 +1,31 @@
 //! From a session to a build: store what is left, describe every directory from the bottom up, publish.
 //!
 //! While it is committed a session cannot be changed; when that fails it is open again, as it was. Once it is a build its
-//! spool is gone, and it can still be read by those who hold its nodes.
+//! spool is gone, and it can still be read by those who hold its nodes. A session that became a build by itself may be
+//! changed again: then the next build takes the place of that one.
 
 use super::junk::is_junk;
 use super::nodes::{Body, Bytes, Node};
 use super::op::{NodeNumber, Op};
 use super::status::failures;
-use super::{ROOT, Session, SessionForm, SessionState, State};
-use crate::catalogue::{Build, Completeness};
+use super::{Change, ROOT, Session, SessionForm, SessionState, State};
+use crate::catalogue::{Build, Completeness, LeftOut};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::{Draft, Ingested, ingest_bytes, ingest_xattrs, publish};
+use crate::ingest::{Draft, Ingested, Replaces, ingest_xattrs, publish};
 use crate::manifest::{Attributes, Content, Directory, Entry, EntryKind, encode_directory};
 use crate::name::{FileName, RefName, show};
 use crate::progress::Progress;
 use crate::store::{Class, Store, Ticket};
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 /// How long a commit waits for files to be closed. The kernel tells of a close after the program that closed has gone on,
 /// so `cp` may have ended, and `mv` have begun, when the last file is still open here.
 const CLOSE_GRACE: Duration = Duration::from_millis(500);
+
+/// Entries of engine projects that a build's record names; an entry may be a whole directory.
+const MAX_LEFT_OUT: usize = 100;
 
 /// What a session becomes.
 #[derive(Debug, Clone)]
@@ -46,8 +50,8 @@ impl Session {
         {
             return Err(Error::new(ErrorKind::Exists, format!("there is a milestone {name} already")));
         }
-        let left = self.start_commit(Some(&request.id))?;
-        self.finish_commit(request, left).map_err(|error| self.reopen(error))
+        let (replaces, left) = self.start_commit(Some(&request.id))?;
+        self.finish_commit(request, replaces, left).map_err(|error| self.reopen(error))
     }
 
     /// Opens the session to changes again after a commit that failed, and returns the error with the session's name.
@@ -63,14 +67,15 @@ impl Session {
     }
 
     /// Checks what can be checked at once, closes the session to changes, and returns the files that are not stored.
-    pub(super) fn start_commit(&self, id: Option<&RefName>) -> Result<Vec<NodeNumber>> {
+    pub(super) fn start_commit(&self, id: Option<&RefName>) -> Result<(Replaces, Vec<NodeNumber>)> {
+        let replaces = self.state.lock().finish.own.map_or(Replaces::Nothing, Replaces::Build);
         if let Some(id) = id
-            && self.store.catalogue().build_by_id(id)?.is_some()
+            && self.store.catalogue().build_by_id(id)?.is_some_and(|build| !replaces.allows(&build))
         {
             let message = format!("a build with the id {id} exists already");
             return Err(Error::new(ErrorKind::Exists, message).with_hint("choose another name for the build"));
         }
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::Other)?;
         let deadline = Instant::now() + CLOSE_GRACE;
         let written = |state: &State| state.open.iter().find(|(_, open)| open.is_written()).map(|(&node, _)| node);
         while written(&state).is_some() && !self.closed.wait_until(&mut state, deadline).timed_out() {}
@@ -91,40 +96,49 @@ impl Session {
             return Err(Error::invalid(format!("session {} is empty", state.name)));
         }
         state.phase = SessionState::Committing;
-        Ok(state.not_stored())
+        Ok((replaces, state.not_stored(self.keep_caches)))
     }
 
-    fn finish_commit(&self, request: &CommitRequest, left: Vec<NodeNumber>) -> Result<Build> {
+    fn finish_commit(&self, request: &CommitRequest, replaces: Replaces, left: Vec<NodeNumber>) -> Result<Build> {
         let stored = self.store_files(left)?;
         let mut state = self.state.lock();
         state.take_stored(stored);
         let (id, milestone) = (Some(request.id.clone()), request.milestone.clone());
-        let draft = Draft { id, milestone, ..self.draft(&state, request.completeness)? };
-        // A restart that finds this op and the build knows that nothing is left to do.
-        state.journal.append(&Op::Committing { id: request.id.to_string() })?;
-        let (build, _) = publish(&self.store, draft)?;
+        let draft = Draft { id, milestone, ..self.draft(&state, request.completeness, replaces)? };
+        let build = self.publish(&mut state, draft)?;
         self.become_committed(&mut state);
         drop(state);
         self.closed.notify_all();
         Ok(build)
     }
 
-    /// Stores files that nobody changes meanwhile.
+    /// Stores files of the spool that nobody changes meanwhile.
     pub(super) fn store_files(&self, left: Vec<NodeNumber>) -> Result<Vec<(NodeNumber, Ingested)>> {
         left.into_par_iter()
             .map(|node| {
-                let bytes = self.bytes(node)?;
-                Ok((node, ingest_bytes(&self.store, &bytes, bytes.end(), true, &Progress::new())?))
+                let (bytes, head) = {
+                    let mut state = self.state.lock();
+                    (self.bytes_in(&mut state, node, 0..u64::MAX)?, state.heads.take(node))
+                };
+                Ok((node, head.finish(&self.store, &bytes, bytes.end(), true, &Progress::new())?))
             })
             .collect()
     }
 
     /// Describes the tree of a session whose files are all stored, as a build without an id.
-    pub(super) fn draft(&self, state: &State, completeness: Completeness) -> Result<Draft> {
+    pub(super) fn draft(&self, state: &State, completeness: Completeness, replaces: Replaces) -> Result<Draft> {
         let stored_bytes = state.stored_bytes;
-        let mut builder = Builder { state, store: &self.store, ticket: Ticket::default(), stored_bytes };
+        let caches = state.caches(self.keep_caches);
+        let mut builder = Builder { state, store: &self.store, caches, ticket: Ticket::default(), stored_bytes };
         let root = builder.tree()?;
-        builder.draft(completeness, root)
+        builder.draft(completeness, replaces, root)
+    }
+
+    /// Makes a draft of this session a build.
+    pub(super) fn publish(&self, state: &mut State, draft: Draft) -> Result<Build> {
+        // A restart that finds this op and a build of this root knows that nothing is left to do.
+        state.journal.append(&Op::Committing { root: draft.root.id })?;
+        Ok(publish(&self.store, draft)?.0)
     }
 
     /// Points every file at what was stored, and removes the spool.
@@ -151,11 +165,14 @@ impl Session {
 
 impl State {
     /// Returns the files that are to be stored before a commit; the background stops storing them.
-    pub(super) fn not_stored(&mut self) -> Vec<NodeNumber> {
+    pub(super) fn not_stored(&mut self, keep_caches: bool) -> Vec<NodeNumber> {
         self.storing.clear();
+        let caches = self.caches(keep_caches);
         let left = self.nodes.iter().filter(|(number, _)| !self.stored.contains_key(number));
         let left = left.filter_map(|(number, node)| match node.body {
-            Body::File(ref bytes) if bytes.is_to_be_stored() && !is_left_out(node) => Some(number),
+            Body::File(ref bytes) if bytes.is_to_be_stored() && !is_left_out(node) => {
+                (!self.is_in(&caches, number)).then_some(number)
+            }
             _ => None,
         });
         left.collect()
@@ -180,6 +197,8 @@ pub(super) fn is_left_out(node: &Node) -> bool {
 struct Builder<'a> {
     state: &'a State,
     store: &'a Store,
+    /// What is left out of the projects of game engines.
+    caches: BTreeMap<NodeNumber, LeftOut>,
     ticket: Ticket,
     stored_bytes: u64,
 }
@@ -239,7 +258,7 @@ impl Builder<'_> {
         let mut named = Vec::new();
         for child in self.state.nodes.children(number)?.iter() {
             let node = self.state.nodes.get(child)?;
-            if !is_left_out(node) {
+            if !is_left_out(node) && !self.caches.contains_key(&child) {
                 named.push((node.name.clone(), child));
             }
         }
@@ -294,7 +313,7 @@ impl Builder<'_> {
         })
     }
 
-    fn draft(&mut self, completeness: Completeness, root: Directory) -> Result<Draft> {
+    fn draft(&mut self, completeness: Completeness, replaces: Replaces, root: Directory) -> Result<Draft> {
         let state = self.state;
         let mut attributes = self.attributes(state.nodes.get(ROOT)?)?;
         let mut single_file = None;
@@ -309,6 +328,7 @@ impl Builder<'_> {
         let mut info = state.info.clone();
         let folder = if state.form == SessionForm::Workspace { "workspaces" } else { ".snapshot" };
         info.source.get_or_insert_with(|| format!("{folder}/{}", state.name));
+        info.left_out = self.caches.values().take(MAX_LEFT_OUT).cloned().collect();
         info.tool.get_or_insert_with(|| format!("gamevault {}", env!("CARGO_PKG_VERSION")));
         Ok(Draft {
             id: None,
@@ -321,6 +341,7 @@ impl Builder<'_> {
             stored_bytes: self.stored_bytes,
             info,
             milestone: None,
+            replaces,
         })
     }
 }

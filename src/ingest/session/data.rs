@@ -5,7 +5,7 @@
 
 use super::file_bytes::{FileBytes, SpoolFile};
 use super::nodes::{Body, Bytes};
-use super::op::{NodeNumber, Op};
+use super::op::{Mark, NodeNumber, Op};
 use super::patched::{Part, Place};
 use super::small_log::MAX_SMALL_LEN;
 use super::{Session, State};
@@ -31,6 +31,8 @@ pub(super) struct OpenFile {
     spool: Option<Arc<dyn DiskFile>>,
     /// The time of the last write is not in the journal yet.
     pub(super) time_unwritten: bool,
+    /// The tool that writes sets times.
+    pub(super) sets_times: bool,
 }
 
 impl OpenFile {
@@ -81,11 +83,15 @@ impl Session {
         }
         let (is_unused, is_written) = (open.readers + open.writers == 0, open.writers > 0);
         if writes && !is_written {
-            self.settle_time(state, node);
+            // The end of a file belongs to the copy as much as its bytes.
+            state.finish.changed(false);
+            state.stop_writing(node);
             state.queue.push_back(node);
             self.closed.notify_all();
         }
         if is_unused {
+            // Somebody may have cut it by its name while it was only read.
+            state.stop_writing(node);
             state.open.remove(&node);
             if state.nodes.is_orphan(node) {
                 self.let_go(state, Some(node));
@@ -123,25 +129,34 @@ impl Session {
     /// # Errors
     /// `NoSpace` or `Io`, which the session remembers until the file is emptied or removed; `ReadOnly` once committed.
     pub fn write(&self, node: NodeNumber, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.changing_bytes(node, |session, node| {
+        self.activity.wait_for_room();
+        self.changing_bytes(node, offset == 0, |session, node| {
             let range = offset..offset.saturating_add(bytes.len() as u64);
             let mut state = session.changing()?;
             if session.write_small(&mut state, node, &range, bytes)? {
                 return Ok(());
             }
             let file = session.spool_to_write(&mut state, node)?;
+            state.heads.changed(node, offset);
             let cuts = state.cuts;
             if let Some(blocks) = session.fill_blocks(&state, node, &*file, &range)? {
                 // Under the lock: two writes into one block must not fill it around each other.
                 file.write_all_at(bytes, offset)?;
                 session.own(&mut state, node, blocks)?;
             } else {
+                state.heads.write_begins(node, offset);
                 drop(state);
-                file.write_all_at(bytes, offset)?;
+                let written = file.write_all_at(bytes, offset);
                 state = session.state.lock();
+                state.heads.write_ends(node, offset);
+                written?;
             }
             // Somebody may have cut the file since the write: then the file has the last word.
             let end = if state.cuts == cuts { range.end } else { file.len()?.min(range.end) };
+            if matches!(state.nodes.bytes(node)?, Bytes::Patched(patched) if !patched.owns(&(offset..end))) {
+                // Its head went to the store meanwhile.
+                session.own(&mut state, node, offset..end)?;
+            }
             session.wrote(&mut state, node, end)
         })
     }
@@ -151,10 +166,11 @@ impl Session {
     /// # Errors
     /// As [`Session::write`]; `TooLarge` for more than the disk's files can have.
     pub fn set_len(&self, node: NodeNumber, len: u64) -> Result<()> {
-        self.changing_bytes(node, |session, node| {
+        self.changing_bytes(node, len == 0, |session, node| {
             let mut state = session.changing()?;
             let old = state.nodes.bytes(node)?.len();
             state.cuts += u64::from(len < old);
+            state.heads.changed(node, len.min(old));
             if old != len {
                 if len == 0 {
                     session.empty(&mut state, node)?;
@@ -169,7 +185,7 @@ impl Session {
                 }
             }
             if len == 0 {
-                state.failures.remove(&node);
+                state.forget_failure(node)?;
             }
             session.note_time(&mut state, node)
         })
@@ -188,10 +204,11 @@ impl Session {
                 return Err(Error::new(ErrorKind::NoSpace, "there is not enough room on the vault's disk"));
             }
             Space::Reserve => {}
-            Space::Zero if offset < size => self.changing_bytes(node, |session, node| {
+            Space::Zero if offset < size => self.changing_bytes(node, false, |session, node| {
                 let range = offset..end.min(size);
                 let mut state = session.changing()?;
                 let file = session.spool_to_write(&mut state, node)?;
+                state.heads.changed(node, range.start);
                 file.punch_hole(range.start, range.end - range.start)?;
                 if matches!(state.nodes.bytes(node)?, Bytes::Patched(patched) if !patched.owns(&range)) {
                     session.own(&mut state, node, range)?;
@@ -224,7 +241,8 @@ impl Session {
         }
         if from_offset == offset
             && let Some(content) = from.content()
-            && self.changing_bytes(node, |session, node| session.refer(node, content, offset, offset + len))?
+            && self
+                .changing_bytes(node, offset == 0, |session, node| session.refer(node, content, offset, offset + len))?
         {
             return Ok(len);
         }
@@ -322,7 +340,7 @@ impl Session {
     }
 
     /// Opens a file's spool file; `None` if it has none.
-    fn spool_to_read(&self, state: &mut State, node: NodeNumber) -> Result<Option<Arc<dyn DiskFile>>> {
+    pub(super) fn spool_to_read(&self, state: &mut State, node: NodeNumber) -> Result<Option<Arc<dyn DiskFile>>> {
         if !state.nodes.bytes(node)?.has_file() {
             return Ok(None);
         }
@@ -356,7 +374,7 @@ impl Session {
                 file.set_len(content.size)?;
                 // Only now: until it is written, a restart finds the stored bytes.
                 let (content, len) = (*content, content.size);
-                state.change(Op::Patched { node, content, len, time: Timestamp::now() })?;
+                state.change(Op::Patched { node, content, len, own_end: 0, time: Timestamp::now() })?;
             }
             Bytes::Small { len, .. } => {
                 let mut bytes = vec![0; len as usize];
@@ -473,11 +491,12 @@ impl Session {
             return Ok(false);
         }
         state.unstore(node);
+        state.heads.changed(node, 0);
         let had_file = state.nodes.bytes(node)?.has_file();
         let time = Timestamp::now();
         match end == content.size {
             true => state.change(Op::Stored { node, content })?,
-            false => state.change(Op::Patched { node, content, len: end, time })?,
+            false => state.change(Op::Patched { node, content, len: end, own_end: 0, time })?,
         };
         if had_file {
             if let Some(open) = state.open.get_mut(&node) {
@@ -519,7 +538,10 @@ impl Session {
                 open.time_unwritten = true;
                 state.nodes.get_mut(node)?.mtime = now;
             }
-            None => drop(state.change(Op::Change { node, mode: None, mtime: Some(now) })?),
+            None => {
+                let op = Op::Change { node, mode: None, mtime: Some(now), mark: Some(Mark::Closed) };
+                state.change(op).map(drop)?;
+            }
         }
         Ok(())
     }
@@ -528,18 +550,24 @@ impl Session {
         let Some(open) = state.open.get_mut(&node).filter(|open| open.time_unwritten) else { return };
         open.time_unwritten = false;
         let Ok(mtime) = state.nodes.get(node).map(|node| node.mtime) else { return };
-        if let Err(error) = state.change(Op::Change { node, mode: None, mtime: Some(mtime) }) {
+        if let Err(error) = state.change(Op::Change { node, mode: None, mtime: Some(mtime), mark: None }) {
             tracing::warn!(%error, "the time of a file was not written down");
         }
     }
 
-    /// Runs a change of a file's bytes and remembers how the disk failed.
-    fn changing_bytes<T>(&self, node: NodeNumber, change: impl FnOnce(&Session, NodeNumber) -> Result<T>) -> Result<T> {
-        let result = change(self, node);
+    /// Runs a change of a file's bytes, from its start on when `anew`, and remembers how the disk failed.
+    fn changing_bytes<T>(
+        &self,
+        node: NodeNumber,
+        anew: bool,
+        change: impl FnOnce(&Session, NodeNumber) -> Result<T>,
+    ) -> Result<T> {
+        let started = self.changing().and_then(|mut state| state.start_writing(node, anew));
+        let result = started.and_then(|()| change(self, node));
         if let Err(error) = &result
             && matches!(error.kind(), ErrorKind::NoSpace | ErrorKind::Io | ErrorKind::Corrupt)
         {
-            self.state.lock().failures.insert(node, error.to_string());
+            self.state.lock().tear(node, true, error.to_string());
         }
         result
     }

@@ -8,7 +8,7 @@ use super::op::{NodeNumber, Op};
 use super::{Session, SessionForm, SessionState, State};
 use crate::catalogue::{Build, BuildInfo, Completeness};
 use crate::error::{Error, Result};
-use crate::ingest::{Draft, Ingested, publish};
+use crate::ingest::{Draft, Ingested, Replaces, publish};
 use crate::name::RefName;
 
 impl Session {
@@ -23,15 +23,15 @@ impl Session {
         if self.form() != SessionForm::Workspace {
             return Err(Error::invalid(format!("session {} is no workspace, and cannot be kept", self.name())));
         }
-        let left = self.start_commit(id.as_ref())?;
-        self.finish_keep(id, left).map_err(|error| self.reopen(error))
+        let (replaces, left) = self.start_commit(id.as_ref())?;
+        self.finish_keep(id, replaces, left).map_err(|error| self.reopen(error))
     }
 
-    fn finish_keep(&self, id: Option<RefName>, left: Vec<NodeNumber>) -> Result<Build> {
+    fn finish_keep(&self, id: Option<RefName>, replaces: Replaces, left: Vec<NodeNumber>) -> Result<Build> {
         let stored = self.store_files(left)?;
         let mut state = self.state.lock();
         state.take_stored(stored);
-        let draft = Draft { id, ..self.draft(&state, Completeness::Declared)? };
+        let draft = Draft { id, ..self.draft(&state, Completeness::Declared, replaces)? };
         let (build, _) = publish(&self.store, draft)?;
         // What follows only tells the journal what the store has: when it fails, the build is there all the same.
         if let Err(error) = self.go_on_from(&mut state, &build) {

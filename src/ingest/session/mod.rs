@@ -10,34 +10,51 @@
 //!
 //! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op` and `journal` what is written
 //! down, `nodes` the tree in memory, `base` its unfolding, `data` the bytes of files, `patched` and `file_bytes` where they
-//! are, `small_log` those of small files, `registry` all sessions, `background` the storing of closed files, `commit` the
-//! way to a build, `keep` that of a workspace which goes on, `junk` what is left out of it, `changes` what differs from the
-//! base, `status` what is said of a session.
+//! are, `small_log` those of small files, `head` those of large ones, `registry` all sessions, `background` the storing of
+//! closed files, `transfer` what goes to another session, `commit` the way to a build, `keep` that of a workspace which
+//! goes on, `junk` and `caches` what is left out of it, `changes` what differs from the base, `status` what is said of a
+//! session.
+//!
+//! A session that nobody commits becomes a build when it is whole: `marks` and `writers` remember what tells, `pace` when
+//! it is quiet, `containers` looks into files that say how long they are, `evidence` gathers it, `finish` judges, and
+//! `auto_commit` does what the judgement says.
 
+mod auto_commit;
 mod background;
 mod base;
+mod caches;
 mod changes;
 mod commit;
+mod containers;
 mod data;
+mod evidence;
 mod file_bytes;
+mod finish;
+mod head;
 mod journal;
 mod junk;
 mod keep;
+mod marks;
 mod nodes;
 mod op;
+mod pace;
 mod patched;
 mod registry;
 mod small_log;
 mod status;
+mod transfer;
+mod writers;
 
 pub use changes::Changes;
 pub use commit::CommitRequest;
 pub use data::Space;
 pub use file_bytes::FileBytes;
+pub use finish::{AutoCommit, FinishRules};
 pub use nodes::ROOT;
 pub use op::{NewNode, NodeNumber, SessionForm};
 pub use registry::Sessions;
 pub use status::{SessionState, Status};
+pub use writers::{Caller, Ending};
 
 use crate::catalogue::BuildInfo;
 use crate::disk::Disk;
@@ -49,7 +66,10 @@ use crate::name::{FileName, RefName};
 use crate::store::Store;
 use background::Activity;
 use data::OpenFile;
+use head::Heads;
 use journal::Journal;
+use junk::is_finishing;
+use marks::{Finish, Finisher};
 use nodes::{Body, Bytes, Node, Nodes};
 use op::Op;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -60,6 +80,23 @@ use std::sync::Arc;
 
 /// The most bytes of an extended attribute that is kept.
 pub const MAX_XATTR_LEN: usize = 64 << 10;
+
+/// By what rules the sessions of a vault go.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionRules {
+    /// How sessions become builds by themselves.
+    pub finish: FinishRules,
+    /// Bytes in the spool from which on files are stored, and leave it, beside the copy that brings them.
+    pub spool_limit: u64,
+    /// Builds have the caches of engine projects, too.
+    pub keep_caches: bool,
+}
+
+impl Default for SessionRules {
+    fn default() -> SessionRules {
+        SessionRules { finish: FinishRules::default(), spool_limit: 4 << 30, keep_caches: false }
+    }
+}
 
 /// What a session reads committed content with; the store alone knows chunks, not files.
 pub trait ReadContent: Send + Sync {
@@ -118,6 +155,8 @@ pub struct Session {
     store: Arc<Store>,
     content: Arc<dyn ReadContent>,
     activity: Arc<Activity>,
+    finisher: Arc<Finisher>,
+    keep_caches: bool,
     state: Mutex<State>,
     /// Somebody closed a file that was open to be written, or a commit ended.
     closed: Condvar,
@@ -133,6 +172,7 @@ struct State {
     small: SmallLog,
     /// Grows with every cut of a file.
     cuts: u64,
+    heads: Heads,
     /// Kept open for its lock, by which other processes see that the session is in use.
     _lock: Arc<dyn crate::disk::DiskFile>,
     info: BuildInfo,
@@ -149,6 +189,7 @@ struct State {
     /// Extended attributes that were accepted and dropped, by their prefix.
     dropped_xattrs: BTreeMap<String, u64>,
     stored_bytes: u64,
+    finish: Finish,
     status_text: Option<(std::time::Instant, Arc<Vec<u8>>)>,
     changes_text: Option<changes::TextCache>,
 }
@@ -272,6 +313,9 @@ impl Session {
         let name = FileName::new(at.name)?;
         self.unfold(&mut state, at.directory)?;
         state.nodes.check_free(at.directory, at.name)?;
+        if state.nodes.is_orphan(from) {
+            return Err(Error::not_found("the file has no name any more"));
+        }
         if let Body::Directory(_) = state.nodes.get(from)?.body {
             return Err(Error::new(ErrorKind::NotPermitted, "a directory cannot be linked"));
         }
@@ -287,7 +331,7 @@ impl Session {
     /// # Errors
     /// `NotFound`, `NotEmpty`, `IsDirectory`, `NotDirectory`.
     pub fn remove(&self, at: At<'_>, as_directory: bool) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::Other)?;
         self.unfold(&mut state, at.directory)?;
         state.nodes.check_remove(at.directory, at.name, as_directory)?;
         let op = Op::Remove { parent: at.directory, name: FileName::new(at.name)?, time: Timestamp::now() };
@@ -310,7 +354,11 @@ impl Session {
         if how == Replacing::Never && state.nodes.child(from.directory, from.name)?.is_some() {
             state.nodes.check_free(to.directory, to.name)?;
         }
-        state.nodes.check_rename((from.directory, from.name), (to.directory, to.name), exchange)?;
+        let (moving, _) = state.nodes.check_rename((from.directory, from.name), (to.directory, to.name), exchange)?;
+        if state.open.contains_key(&moving) && is_finishing(from.name, to.name) {
+            // The kernel tells of a close after the program that closed has gone on.
+            state.stop_writing(moving);
+        }
         let orphan = state.change(Op::Rename { from: from_pair, to: to_pair, exchange, time: Timestamp::now() })?;
         self.let_go(&mut state, orphan);
         Ok(())
@@ -320,13 +368,16 @@ impl Session {
     ///
     /// # Errors
     /// `NotFound` if it is gone; `ReadOnly` once committed.
-    pub fn change(&self, node: NodeNumber, mode: Option<u16>, mtime: Option<Timestamp>) -> Result<()> {
-        let mut state = self.changing()?;
+    pub fn change(&self, node: NodeNumber, mode: Option<u16>, time: Option<SetTime>) -> Result<()> {
+        let mut state = self.changing_by(Change::of_attributes(node))?;
         state.nodes.get(node)?;
-        if mode.is_none() && mtime.is_none() {
-            return Ok(());
-        }
-        state.change(Op::Change { node, mode, mtime })?;
+        let (mtime, mark) = match time {
+            Some(SetTime::To(time)) => (Some(time), state.mark_when_timed(node)),
+            Some(SetTime::Now) => (Some(Timestamp::now()), None),
+            None if mode.is_none() => return Ok(()),
+            None => (None, None),
+        };
+        state.change(Op::Change { node, mode, mtime, mark })?;
         if let Some(open) = state.open.get_mut(&node).filter(|_| mtime.is_some()) {
             open.time_unwritten = false;
         }
@@ -346,7 +397,7 @@ impl Session {
     /// # Errors
     /// `TooLarge` beyond [`MAX_XATTR_LEN`]; `NotFound` if the node is gone.
     pub fn set_xattr(&self, node: NodeNumber, name: &[u8], value: &[u8]) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::of_attributes(node))?;
         state.nodes.get(node)?;
         if !name.starts_with(b"user.") {
             let prefix = crate::name::show(name.split(|&byte| byte == b'.').next().unwrap_or(name));
@@ -386,7 +437,7 @@ impl Session {
     /// # Errors
     /// `ReadOnly` once committed; those of the journal.
     pub fn set_info(&self, mut info: BuildInfo) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::Other)?;
         // What the session started from is no matter of opinion.
         info.base = state.info.base.or(info.base);
         let json = serde_json::to_vec(&info).expect("strings and numbers become JSON");
@@ -398,8 +449,12 @@ impl Session {
         Ok(())
     }
 
-    /// Locks the state for a change, which makes an interrupted session an open one.
+    /// Locks the state for a change, which makes the session an open one unless it was committed by somebody.
     fn changing(&self) -> Result<MutexGuard<'_, State>> {
+        self.changing_by(Change::Growth)
+    }
+
+    fn changing_by(&self, change: Change) -> Result<MutexGuard<'_, State>> {
         self.activity.touched();
         let mut state = self.state.lock();
         // A workspace goes on when it was kept, and those who work in it should not be told that it was busy.
@@ -407,22 +462,29 @@ impl Session {
             self.closed.wait(&mut state);
         }
         state.forget_texts();
-        match state.phase {
-            SessionState::Open => Ok(state),
-            SessionState::Interrupted => {
-                state.phase = SessionState::Open;
-                Ok(state)
+        match (state.phase, state.finish.own) {
+            (SessionState::Open, _) => {}
+            (SessionState::Interrupted | SessionState::Suspect, _) => state.phase = SessionState::Open,
+            (SessionState::Committed, Some(build)) => state.reopen(build)?,
+            (SessionState::Committing, _) => {
+                return Err(Error::new(ErrorKind::Busy, "the session is being committed"));
             }
-            SessionState::Committing => Err(Error::new(ErrorKind::Busy, "the session is being committed")),
-            SessionState::Committed => Err(Error::new(ErrorKind::ReadOnly, "the session has become a build")),
-            SessionState::Aborted => Err(Error::not_found("the session is gone")),
+            (SessionState::Committed, None) => {
+                return Err(Error::new(ErrorKind::ReadOnly, "the session has become a build"));
+            }
+            (SessionState::Aborted, _) => return Err(Error::not_found("the session is gone")),
         }
+        if state.finish.changed(change == Change::Growth) {
+            self.finisher.ring();
+        }
+        Ok(state)
     }
 
     /// Forgets a node that lost its name, unless somebody has it open.
     fn let_go(&self, state: &mut State, orphan: Option<NodeNumber>) {
         let Some(node) = orphan else { return };
         state.failures.remove(&node);
+        state.finish.torn.remove(&node);
         state.unstore(node);
         if state.open.contains_key(&node) {
             return;
@@ -445,6 +507,31 @@ impl Session {
     }
 }
 
+/// What sort of change somebody makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// Something comes in, or becomes another.
+    Growth,
+    /// Something goes away, or is said of the whole.
+    Other,
+}
+
+impl Change {
+    /// Returns what sort a change of a node's attributes is; the root gets some when it is made.
+    fn of_attributes(node: NodeNumber) -> Change {
+        if node == ROOT { Change::Other } else { Change::Growth }
+    }
+}
+
+/// A new time for a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetTime {
+    /// The time of the call.
+    Now,
+    /// One that the caller knows, such as that of the file it has copied.
+    To(Timestamp),
+}
+
 /// What a rename does with an entry that has the new name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replacing {
@@ -459,7 +546,10 @@ pub enum Replacing {
 impl State {
     /// Writes an op to the journal and makes it happen; the caller has checked that it can.
     fn change(&mut self, op: Op) -> Result<Option<NodeNumber>> {
-        self.journal.append(&op)?;
+        // A node without a name ends with the process, and is nothing to a restart.
+        if !op.node().is_some_and(|node| self.nodes.is_orphan(node)) {
+            self.journal.append(&op)?;
+        }
         self.nodes.apply(op)
     }
 

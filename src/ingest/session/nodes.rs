@@ -4,7 +4,8 @@
 //! one which was checked cannot fail. Numbers are given in order and never again, which makes them fit to go on a listing
 //! after entries were removed.
 
-use super::op::{NewNode, NodeNumber, Op};
+use super::junk::is_finishing;
+use super::op::{Mark, NewNode, NodeNumber, Op};
 use super::patched::Patched;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{Content, Directory, Timestamp, XattrSet};
@@ -24,6 +25,7 @@ pub(super) struct Node {
     pub(super) parent: NodeNumber,
     pub(super) name: Arc<[u8]>,
     pub(super) mode: u16,
+    pub(super) mark: Mark,
     pub(super) mtime: Timestamp,
     pub(super) xattrs: Option<Box<XattrSet>>,
     pub(super) body: Body,
@@ -138,6 +140,11 @@ impl Children {
         self.in_order.range(after.saturating_add(1)..).copied()
     }
 
+    /// Returns the child called `name`, if it is a node.
+    pub(super) fn named(&self, name: &[u8]) -> Option<NodeNumber> {
+        self.by_name.get(name).copied()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.by_name.is_empty() && self.folded.is_none_or(|directory| directory.totals.entries == 0)
     }
@@ -158,7 +165,7 @@ impl Nodes {
     /// Makes a tree with an empty root.
     pub(super) fn new(time: Timestamp) -> Nodes {
         let body = Body::Directory(Box::default());
-        let root = Node { parent: ROOT, name: Arc::from(&b""[..]), mode: 0o755, mtime: time, xattrs: None, body };
+        let root = Node { parent: ROOT, mode: 0o755, mtime: time, body, ..Node::placeholder() };
         Nodes { slots: vec![Some(root)] }
     }
 
@@ -172,11 +179,11 @@ impl Nodes {
     }
 
     pub(super) fn get(&self, number: NodeNumber) -> Result<&Node> {
-        self.slots.get(number as usize).and_then(Option::as_ref).ok_or_else(gone)
+        self.slots.get(number as usize).and_then(Option::as_ref).ok_or_else(stale)
     }
 
     pub(super) fn get_mut(&mut self, number: NodeNumber) -> Result<&mut Node> {
-        self.slots.get_mut(number as usize).and_then(Option::as_mut).ok_or_else(gone)
+        self.slots.get_mut(number as usize).and_then(Option::as_mut).ok_or_else(stale)
     }
 
     /// Returns all nodes that are there, with their numbers.
@@ -339,18 +346,18 @@ impl Nodes {
     /// Those of the checks above, when the op was not checked.
     pub(super) fn apply(&mut self, op: Op) -> Result<Option<NodeNumber>> {
         match op {
-            Op::Named { .. } | Op::Info { .. } | Op::Committing { .. } => {}
+            Op::Named { .. } | Op::Info { .. } | Op::Committing { .. } | Op::Reopened { .. } | Op::Torn { .. } => {}
             Op::Folded { node, directory } => {
                 self.get_mut(node)?.body = Body::folded(directory);
             }
             Op::Unfold { .. } => return Err(Error::corrupt("a directory is unfolded with its entries alone")),
             Op::Create { parent, name, node, what, mode, time } => {
-                let body = match what {
-                    NewNode::File => Body::File(Bytes::NONE),
-                    NewNode::Directory => Body::Directory(Box::default()),
-                    NewNode::Symlink(target) => Body::Symlink(target),
+                let (body, mark) = match what {
+                    NewNode::File => (Body::File(Bytes::NONE), Mark::Open),
+                    NewNode::Directory => (Body::Directory(Box::default()), Mark::Neutral),
+                    NewNode::Symlink(target) => (Body::Symlink(target), Mark::Neutral),
                 };
-                self.add(parent, &name, node, Node { mode, mtime: time, body, ..Node::placeholder() }, time)?;
+                self.add(parent, &name, node, Node { mode, mark, mtime: time, body, ..Node::placeholder() }, time)?;
             }
             Op::Link { from, parent, name, node, time } => {
                 let source = self.get(from)?;
@@ -359,18 +366,19 @@ impl Nodes {
                     Body::Symlink(target) => Body::Symlink(target.clone()),
                     Body::Directory(_) => return Err(is_directory()),
                 };
-                let (mode, mtime, xattrs) = (source.mode, source.mtime, source.xattrs.clone());
-                self.add(parent, &name, node, Node { mode, mtime, xattrs, body, ..Node::placeholder() }, time)?;
+                let (mode, mark, mtime, xattrs) = (source.mode, source.mark, source.mtime, source.xattrs.clone());
+                self.add(parent, &name, node, Node { mode, mark, mtime, xattrs, body, ..Node::placeholder() }, time)?;
             }
             Op::Remove { parent, name, time } => {
                 let number = self.detach(parent, name.as_bytes(), time)?;
                 return Ok(Some(number));
             }
             Op::Rename { from, to, exchange, time } => return self.rename(from, to, exchange, time),
-            Op::Change { node, mode, mtime } => {
+            Op::Change { node, mode, mtime, mark } => {
                 let node = self.get_mut(node)?;
                 node.mode = mode.unwrap_or(node.mode);
                 node.mtime = mtime.unwrap_or(node.mtime);
+                node.mark = mark.unwrap_or(node.mark);
             }
             Op::Xattr { node, name, value } => {
                 let node = self.get_mut(node)?;
@@ -387,8 +395,10 @@ impl Nodes {
                 *self.bytes_mut(node)? = Bytes::Small { start, len };
                 self.get_mut(node)?.mtime = time;
             }
-            Op::Patched { node, content, len, time } => {
-                *self.bytes_mut(node)? = Bytes::Patched(Box::new(Patched::new(content, len)));
+            Op::Patched { node, content, len, own_end, time } => {
+                let mut patched = Patched::new(content, len);
+                patched.own(len..own_end);
+                *self.bytes_mut(node)? = Bytes::Patched(Box::new(patched));
                 self.get_mut(node)?.mtime = time;
             }
             Op::Own { node, start, end } => {
@@ -442,6 +452,11 @@ impl Nodes {
         }
         self.detach(from, from_name, time)?;
         self.attach(to, to_name.into(), moving, time)?;
+        let moved = self.get_mut(moving)?;
+        // A tool that writes under another name and then gives the file its own has finished it.
+        if matches!(moved.mark, Mark::Closed | Mark::Due) && is_finishing(from_name, to_name) {
+            moved.mark = Mark::Finished;
+        }
         match there {
             Some(other) if exchange => {
                 self.attach(from, from_name.into(), other, time)?;
@@ -473,7 +488,8 @@ impl Nodes {
         Ok(number)
     }
 
-    fn is_or_is_below(&self, mut number: NodeNumber, above: NodeNumber) -> bool {
+    /// Tells whether a node is another one or lies below it.
+    pub(super) fn is_or_is_below(&self, mut number: NodeNumber, above: NodeNumber) -> bool {
         loop {
             if number == above {
                 return true;
@@ -490,7 +506,8 @@ impl Node {
     /// Returns a node without parent or content, to be filled in.
     pub(super) fn placeholder() -> Node {
         let (name, body) = (Arc::from(&b""[..]), Body::File(Bytes::NONE));
-        Node { parent: NO_PARENT, name, mode: 0, mtime: Timestamp::default(), xattrs: None, body }
+        let mark = Mark::Neutral;
+        Node { parent: NO_PARENT, name, mode: 0, mark, mtime: Timestamp::default(), xattrs: None, body }
     }
 }
 
@@ -498,8 +515,12 @@ fn numbered_twice() -> Error {
     Error::corrupt("a node of the session is numbered twice")
 }
 
+fn stale() -> Error {
+    Error::new(ErrorKind::Stale, "the node is gone")
+}
+
 fn gone() -> Error {
-    Error::not_found("the node is gone")
+    Error::not_found("the directory is gone")
 }
 
 fn no_entry() -> Error {

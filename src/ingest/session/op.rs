@@ -36,6 +36,27 @@ pub enum NewNode {
     Symlink(Box<[u8]>),
 }
 
+/// How far the bytes of a file are, as far as the tools that write it tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Mark {
+    /// Nobody wrote to it: it came with a base, or is no file.
+    #[default]
+    Neutral,
+    /// It is being written, or was never closed after it was.
+    Open,
+    /// It was closed after its last write.
+    Closed,
+    /// It was closed by a tool that sets times, which it has not done yet.
+    Due,
+    /// Its time was set after its last write: the tool that wrote it has finished it.
+    Finished,
+}
+
+impl Mark {
+    /// All of them; the index is the mark's number in a journal.
+    const ALL: [Mark; 5] = [Mark::Neutral, Mark::Open, Mark::Closed, Mark::Due, Mark::Finished];
+}
+
 /// What a session is for, and what it looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionForm {
@@ -67,24 +88,29 @@ pub(super) enum Op {
     Remove { parent: NodeNumber, name: FileName, time: Timestamp },
     /// A name moved, over another one or in exchange with it.
     Rename { from: (NodeNumber, FileName), to: (NodeNumber, FileName), exchange: bool, time: Timestamp },
-    /// Attributes changed.
-    Change { node: NodeNumber, mode: Option<u16>, mtime: Option<Timestamp> },
+    /// Attributes changed, or how far the bytes of a file are.
+    Change { node: NodeNumber, mode: Option<u16>, mtime: Option<Timestamp>, mark: Option<Mark> },
     /// An extended attribute was set, or removed when there is no value.
     Xattr { node: NodeNumber, name: Vec<u8>, value: Option<Vec<u8>> },
     /// The bytes of a file are durable in the store.
     Stored { node: NodeNumber, content: Content },
     /// The bytes of a file are in the spool again.
     Spooled { node: NodeNumber },
-    /// The session is about to become the build with this id.
-    Committing { id: String },
+    /// The session is about to become the build with this root.
+    Committing { root: ChunkId },
+    /// Somebody changed the session after it had become this build by itself.
+    Reopened { build: u64 },
+    /// A file (or with the root, the whole tree) is known not to be whole, because a write failed or its writer was
+    /// killed; without a reason it no longer is.
+    Torn { node: NodeNumber, failed: bool, why: Option<String> },
     /// A directory is the stored one, all of it.
     Folded { node: NodeNumber, directory: Directory },
     /// Somebody looked into a folded directory: its entries are nodes now, numbered from `first` on.
     Unfold { node: NodeNumber, first: NodeNumber },
     /// The bytes of a file are in the log of small files.
     Small { node: NodeNumber, start: u64, len: u32, time: Timestamp },
-    /// The first `len` bytes of a file are the first of this content; the rest, and what is owned, is in the spool.
-    Patched { node: NodeNumber, content: Content, len: u64, time: Timestamp },
+    /// The first `len` bytes of a file are the first of this content; from there to `own_end` they are in the spool.
+    Patched { node: NodeNumber, content: Content, len: u64, own_end: u64, time: Timestamp },
     /// A range of a patched file is in the spool.
     Own { node: NodeNumber, start: u64, end: u64 },
     /// No stored byte of a patched file counts from here on.
@@ -122,6 +148,31 @@ impl Op {
         if bytes.0.is_empty() { Ok(op) } else { Err(corrupt()) }
     }
 
+    /// Returns the node whose own state the op changes, whatever its name.
+    pub(super) fn node(&self) -> Option<NodeNumber> {
+        match self {
+            Op::Change { node, .. }
+            | Op::Xattr { node, .. }
+            | Op::Stored { node, .. }
+            | Op::Spooled { node }
+            | Op::Small { node, .. }
+            | Op::Patched { node, .. }
+            | Op::Own { node, .. }
+            | Op::Cut { node, .. }
+            | Op::Torn { node, .. } => Some(*node),
+            Op::Named { .. }
+            | Op::Info { .. }
+            | Op::Create { .. }
+            | Op::Link { .. }
+            | Op::Remove { .. }
+            | Op::Rename { .. }
+            | Op::Committing { .. }
+            | Op::Reopened { .. }
+            | Op::Folded { .. }
+            | Op::Unfold { .. } => None,
+        }
+    }
+
     fn put(&self, out: &mut Writer) {
         match self {
             Op::Named { name, form, created } => out.tag(1).bytes(name.as_bytes()).byte(*form as u8).time(*created),
@@ -143,7 +194,7 @@ impl Op {
                 out.tag(6).number(from.0).bytes(from.1.as_bytes()).number(to.0).bytes(to.1.as_bytes());
                 out.byte(u8::from(*exchange)).time(*time)
             }
-            Op::Change { node, mode, mtime } => {
+            Op::Change { node, mode, mtime, mark } => {
                 out.tag(7).number(*node);
                 match mode {
                     Some(mode) => out.byte(1).short(*mode),
@@ -151,6 +202,10 @@ impl Op {
                 };
                 match mtime {
                     Some(time) => out.byte(1).time(*time),
+                    None => out.byte(0),
+                };
+                match mark {
+                    Some(mark) => out.byte(1).byte(*mark as u8),
                     None => out.byte(0),
                 }
             }
@@ -163,14 +218,22 @@ impl Op {
             }
             Op::Stored { node, content } => out.tag(9).number(*node).content(content),
             Op::Spooled { node } => out.tag(10).number(*node),
-            Op::Committing { id } => out.tag(11).bytes(id.as_bytes()),
+            Op::Committing { root } => out.tag(11).raw(&root.0),
+            Op::Reopened { build } => out.tag(20).long(*build),
+            Op::Torn { node, failed, why } => {
+                out.tag(21).number(*node).byte(u8::from(*failed));
+                match why {
+                    Some(why) => out.byte(1).bytes(why.as_bytes()),
+                    None => out.byte(0),
+                }
+            }
             Op::Folded { node, directory: Directory { id, totals } } => {
                 out.tag(12).number(*node).raw(&id.0).long(totals.entries).long(totals.files).long(totals.bytes)
             }
             Op::Unfold { node, first } => out.tag(13).number(*node).number(*first),
             Op::Small { node, start, len, time } => out.tag(17).number(*node).long(*start).number(*len).time(*time),
-            Op::Patched { node, content, len, time } => {
-                out.tag(14).number(*node).content(content).long(*len).time(*time)
+            Op::Patched { node, content, len, own_end, time } => {
+                out.tag(14).number(*node).content(content).long(*len).long(*own_end).time(*time)
             }
             Op::Own { node, start, end } => out.tag(15).number(*node).long(*start).long(*end),
             Op::Cut { node, len, time } => out.tag(16).number(*node).long(*len).time(*time),
@@ -271,6 +334,7 @@ impl Parser<'_> {
                 node: self.number()?,
                 mode: self.flag()?.then(|| self.short()).transpose()?,
                 mtime: self.flag()?.then(|| self.time()).transpose()?,
+                mark: self.flag()?.then(|| self.mark()).transpose()?,
             },
             8 => Op::Xattr {
                 node: self.number()?,
@@ -279,15 +343,31 @@ impl Parser<'_> {
             },
             9 => Op::Stored { node: self.number()?, content: self.content()? },
             10 => Op::Spooled { node: self.number()? },
-            11 => Op::Committing { id: self.text()? },
+            11 => Op::Committing { root: ChunkId(self.array()?) },
+            20 => Op::Reopened { build: self.long()? },
+            21 => Op::Torn {
+                node: self.number()?,
+                failed: self.flag()?,
+                why: self.flag()?.then(|| self.text()).transpose()?,
+            },
             12 => Op::Folded { node: self.number()?, directory: self.directory()? },
             13 => Op::Unfold { node: self.number()?, first: self.number()? },
-            14 => Op::Patched { node: self.number()?, content: self.content()?, len: self.long()?, time: self.time()? },
+            14 => Op::Patched {
+                node: self.number()?,
+                content: self.content()?,
+                len: self.long()?,
+                own_end: self.long()?,
+                time: self.time()?,
+            },
             15 => Op::Own { node: self.number()?, start: self.long()?, end: self.long()? },
             16 => Op::Cut { node: self.number()?, len: self.long()?, time: self.time()? },
             17 => Op::Small { node: self.number()?, start: self.long()?, len: self.number()?, time: self.time()? },
             _ => return Err(corrupt()),
         })
+    }
+
+    fn mark(&mut self) -> Result<Mark> {
+        Mark::ALL.get(usize::from(self.byte()?)).copied().ok_or_else(corrupt)
     }
 
     fn content(&mut self) -> Result<Content> {
@@ -386,16 +466,19 @@ mod tests {
             Op::Link { from: 1, parent: 0, name: name("b"), node: 3, time },
             Op::Remove { parent: 0, name: name("a"), time },
             Op::Rename { from: (0, name("b")), to: (7, name("c")), exchange: true, time },
-            Op::Change { node: 3, mode: None, mtime: Some(time) },
-            Op::Change { node: 3, mode: Some(0o755), mtime: None },
+            Op::Change { node: 3, mode: None, mtime: Some(time), mark: Some(Mark::Finished) },
+            Op::Change { node: 3, mode: Some(0o755), mtime: None, mark: None },
             Op::Xattr { node: 3, name: b"user.a".to_vec(), value: Some(vec![0; 300]) },
             Op::Xattr { node: 3, name: b"user.a".to_vec(), value: None },
             Op::Stored { node: 3, content },
             Op::Spooled { node: 3 },
-            Op::Committing { id: "x".into() },
+            Op::Committing { root: ChunkId::of(b"r") },
+            Op::Reopened { build: 7 },
+            Op::Torn { node: 3, failed: true, why: Some("no room".into()) },
+            Op::Torn { node: 3, failed: false, why: None },
             Op::Folded { node: 0, directory },
             Op::Unfold { node: 0, first: 1 << 20 },
-            Op::Patched { node: 3, content, len: 8, time },
+            Op::Patched { node: 3, content, len: 8, own_end: 1 << 40, time },
             Op::Small { node: 3, start: 1 << 33, len: 4, time },
             Op::Own { node: 3, start: 1, end: u64::MAX },
             Op::Cut { node: 3, len: 4, time },

@@ -99,6 +99,11 @@ impl Patched {
         self.own.insert(range);
     }
 
+    /// Returns the ranges that are in the spool.
+    pub(super) fn owned(&self) -> impl Iterator<Item = &Range<u64>> {
+        self.own.iter()
+    }
+
     /// Returns how many bytes are in the spool.
     pub(super) fn own_len(&self) -> u64 {
         self.own_len

@@ -3,16 +3,20 @@
 //! Each session is a folder of `spool/`: `lock`, which its process holds; `journal`; `small`, the log of small files;
 //! and `data/` with the spool files by node number in hexadecimal. The folder's name says nothing, so a session can be renamed.
 
+use super::auto_commit;
 use super::background::{self, Activity};
 use super::base::children_of;
+use super::head::Heads;
 use super::journal::Journal;
+use super::marks::{Finish, Finisher};
 use super::nodes::{Body, Bytes, Nodes};
 use super::op::{NodeNumber, Op};
 use super::small_log::SmallLog;
-use super::{ReadContent, Session, SessionForm, SessionState, State, folder_path};
+use super::{Change, Ending, ReadContent, Session, SessionForm, SessionRules, SessionState, State, folder_path};
 use crate::catalogue::{Build, BuildInfo};
 use crate::disk::DiskFile;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::{BuildNumber, ChunkId};
 use crate::manifest::Timestamp;
 use crate::name::RefName;
 use crate::store::Store;
@@ -37,7 +41,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// All sessions of a vault that belong to this process; dropping it leaves them on the disk, to be opened again.
 pub struct Sessions {
     registered: Arc<Registered>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// What the background shares with the rest.
@@ -45,6 +49,8 @@ pub(super) struct Registered {
     store: Arc<Store>,
     content: Arc<dyn ReadContent>,
     activity: Arc<Activity>,
+    finisher: Arc<Finisher>,
+    keep_caches: bool,
     list: RwLock<List>,
     /// Held while a session gets or changes its name: two must not take the same one.
     naming: Mutex<()>,
@@ -79,22 +85,29 @@ impl Registered {
         &self.activity
     }
 
+    pub(super) fn finisher(&self) -> &Finisher {
+        &self.finisher
+    }
+
     pub(super) fn all(&self) -> Vec<Arc<Session>> {
         self.list.read().by_serial.values().cloned().collect()
     }
 }
 
 impl Sessions {
-    /// Opens the sessions that earlier processes left, and starts the background.
+    /// Opens the sessions that earlier processes left, and starts the background; `rules` say which of them become builds
+    /// without being told.
     ///
     /// # Errors
     /// `Io` if the spool cannot be listed. A session that cannot be read is left alone, with a warning in the log.
-    pub fn open(store: Arc<Store>, content: Arc<dyn ReadContent>) -> Result<Sessions> {
+    pub fn open(store: Arc<Store>, content: Arc<dyn ReadContent>, rules: SessionRules) -> Result<Sessions> {
         store.disk().create_dir(Path::new(SPOOL))?;
         let registered = Arc::new(Registered {
             store,
             content,
-            activity: Arc::new(Activity::new()),
+            activity: Arc::new(Activity::new(rules.spool_limit)),
+            finisher: Arc::new(Finisher::new(rules.finish)),
+            keep_caches: rules.keep_caches,
             list: RwLock::default(),
             naming: Mutex::default(),
             elsewhere: Mutex::default(),
@@ -106,10 +119,17 @@ impl Sessions {
                 tracing::warn!(%error, folder, "a session was left alone");
             }
         }
-        let shared = registered.clone();
-        let thread = std::thread::Builder::new().name("session-store".into()).spawn(move || background::run(&shared));
-        let thread = thread.map_err(|error| Error::io("start a thread for", SPOOL, error))?;
-        Ok(Sessions { registered, thread: Some(thread) })
+        let mut sessions = Sessions { registered, threads: Vec::new() };
+        sessions.start("session-store", background::run)?;
+        sessions.start("session-finish", auto_commit::run)?;
+        Ok(sessions)
+    }
+
+    fn start(&mut self, name: &str, run: fn(&Registered)) -> Result<()> {
+        let shared = self.registered.clone();
+        let thread = std::thread::Builder::new().name(name.into()).spawn(move || run(&shared));
+        self.threads.push(thread.map_err(|error| Error::io("start a thread for", SPOOL, error))?);
+        Ok(())
     }
 
     /// Starts a session: with all that is in `base`, or empty; of a single file, the file is still to be made.
@@ -216,11 +236,19 @@ impl Sessions {
         }
     }
 
-    /// Forgets a session that has become a build and that nobody reads any more.
+    /// Forgets a session that has become a build, has no name any more, and that nobody reads.
     pub fn forget(&self, serial: u32) {
         let mut list = self.registered.list.write();
-        if list.by_serial.get(&serial).is_some_and(|session| session.phase() == SessionState::Committed) {
+        let is_done = list.by_serial.get(&serial).is_some_and(|session| session.phase() == SessionState::Committed);
+        if is_done && !list.by_name.values().any(|named| *named == serial) {
             list.by_serial.remove(&serial);
+        }
+    }
+
+    /// Takes note of how a process ended that may have written to sessions.
+    pub fn process_ended(&self, process: u32, ending: Ending) {
+        for session in self.registered.all() {
+            session.process_ended(process, ending);
         }
     }
 
@@ -239,8 +267,12 @@ impl Sessions {
 impl Drop for Sessions {
     fn drop(&mut self) {
         self.registered.activity.stop();
-        if let Some(thread) = self.thread.take() {
+        self.registered.finisher.stop();
+        for thread in self.threads.drain(..) {
             thread.join().ok();
+        }
+        for session in self.registered.all() {
+            session.drop_if_committed();
         }
     }
 }
@@ -271,11 +303,15 @@ impl Registered {
             store: self.store.clone(),
             content: self.content.clone(),
             activity: self.activity.clone(),
+            finisher: self.finisher.clone(),
+            keep_caches: self.keep_caches,
             state: Mutex::new(state),
             closed: Condvar::new(),
         });
         list.by_serial.insert(serial, session.clone());
         list.by_name.entry(name).or_insert(serial);
+        drop(list);
+        self.finisher.ring();
         session
     }
 
@@ -294,8 +330,8 @@ impl Registered {
         }
         let mut replay = Replay::new(&*self.content);
         let journal = Journal::open(disk, &folder.join(JOURNAL), &mut |op| replay.take(op))?;
-        let is_done = match &replay.committing {
-            Some(id) => self.store.catalogue().build_by_id(id)?.is_some(),
+        let is_done = match replay.committing {
+            Some(root) => self.store.catalogue().builds()?.iter().any(|build| build.root.id == root),
             None => false,
         };
         let Some((name, form, created)) = replay.named.filter(|_| !is_done) else {
@@ -308,6 +344,9 @@ impl Registered {
         let mut state = State::new(name, form, created, replay.nodes, journal, lock, &folder.join(SMALL));
         state.info = replay.info;
         state.phase = SessionState::Interrupted;
+        state.finish.own = replay.own;
+        state.finish.judged(Vec::new());
+        state.remember_torn(replay.torn);
         self.find_spool_files(&folder, &mut state)?;
         state.small.find(disk, &state.nodes)?;
         for (node, found) in state.nodes.iter() {
@@ -361,13 +400,16 @@ struct Replay<'a> {
     nodes: Nodes,
     named: Option<(RefName, SessionForm, Timestamp)>,
     info: BuildInfo,
-    committing: Option<RefName>,
+    committing: Option<ChunkId>,
+    own: Option<BuildNumber>,
+    torn: Vec<(NodeNumber, bool, String)>,
 }
 
 impl<'a> Replay<'a> {
     fn new(content: &'a dyn ReadContent) -> Replay<'a> {
         let nodes = Nodes::new(Timestamp::now());
-        Replay { content, nodes, named: None, info: BuildInfo::default(), committing: None }
+        let (info, torn) = (BuildInfo::default(), Vec::new());
+        Replay { content, nodes, named: None, info, committing: None, own: None, torn }
     }
 
     fn take(&mut self, op: Op) -> Result<()> {
@@ -385,8 +427,19 @@ impl<'a> Replay<'a> {
                 let wrong = |error| Error::corrupt("the session's metadata cannot be understood").with_source(error);
                 self.info = serde_json::from_slice(json).map_err(wrong)?;
             }
-            Op::Committing { id } => self.committing = Some(RefName::new(id.clone())?),
+            Op::Torn { node, failed, why } => {
+                self.torn.retain(|(torn, sort, _)| (torn, sort) != (node, failed));
+                self.torn.extend(why.clone().map(|why| (*node, *failed, why)));
+            }
+            Op::Reopened { build } => self.own = Some(BuildNumber(*build)),
             _ => {}
+        }
+        match &op {
+            Op::Committing { root } => self.committing = Some(*root),
+            // They are written down even after the commit.
+            Op::Stored { .. } | Op::Unfold { .. } => {}
+            // The commit failed, or the session was opened again after it.
+            _ => self.committing = None,
         }
         if let Some(orphan) = self.nodes.apply(op)? {
             self.nodes.drop_orphan(orphan);
@@ -414,6 +467,7 @@ impl State {
             journal,
             small: SmallLog::new(small),
             cuts: 0,
+            heads: Heads::default(),
             _lock: lock,
             info: BuildInfo::default(),
             open: HashMap::new(),
@@ -423,6 +477,7 @@ impl State {
             failures: BTreeMap::new(),
             dropped_xattrs: BTreeMap::new(),
             stored_bytes: 0,
+            finish: Finish::new(),
             status_text: None,
             changes_text: None,
         }
@@ -439,7 +494,7 @@ impl Session {
     }
 
     fn set_aborted(&self) -> Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing_by(Change::Other)?;
         state.phase = SessionState::Aborted;
         for (_, node) in state.nodes.iter() {
             if let Body::File(bytes) = &node.body {

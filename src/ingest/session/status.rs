@@ -1,7 +1,10 @@
 //! What is said of a session: its state, what is in it, what was left out or went wrong.
 
+use super::finish::Verdict;
 use super::nodes::{Body, Bytes};
 use super::{Session, State, junk};
+use crate::catalogue::Completeness;
+use crate::catalogue::LeftOut;
 use crate::manifest::Timestamp;
 use crate::name::show;
 use serde::{Deserialize, Serialize};
@@ -23,9 +26,11 @@ pub enum SessionState {
     Open,
     /// It was open when its process ended; the next change opens it again.
     Interrupted,
+    /// It is quiet, but may not be whole; the next change makes it open again.
+    Suspect,
     /// It is becoming a build.
     Committing,
-    /// It has become a build, and can only be read.
+    /// It has become a build. When it did so by itself, the next change makes it open again.
     Committed,
     /// It was given up, and is gone.
     Aborted,
@@ -56,12 +61,24 @@ pub struct Status {
     pub files_stored: u64,
     /// Files that somebody has open to write.
     pub files_written: u64,
-    /// Milliseconds since anything was changed in any session of the process.
+    /// The programs that wrote files and have not been seen to end.
+    pub writers: Vec<String>,
+    /// Milliseconds since anything was changed.
     pub quiet_ms: u64,
+    /// Milliseconds for which it must still be quiet before it is judged; `None` if it will not be, as it is.
+    pub left_ms: Option<u64>,
+    /// How sure it would be, or is, that nothing is missing when it becomes a build by itself.
+    pub completeness: Completeness,
+    /// Why it is suspect, or what it waits for.
+    pub reasons: Vec<String>,
     /// Entries that the build will leave out.
     pub junk_count: u64,
     /// The names of the first of them.
     pub junk: Vec<String>,
+    /// Entries of game engines' projects that the build will leave out, because the engine makes them again.
+    pub left_out_count: u64,
+    /// The first of them.
+    pub left_out: Vec<LeftOut>,
     /// Extended attributes that were accepted and dropped, by their prefix.
     pub dropped_xattrs: BTreeMap<String, u64>,
     /// Files whose last write failed, and why; the session cannot be committed while there are any.
@@ -73,6 +90,9 @@ impl Session {
     pub fn status(&self) -> Status {
         let base = self.info().base.and_then(|number| self.store.catalogue().build_by_number(number).ok().flatten());
         let state = self.state.lock();
+        let caches = state.caches(self.keep_caches);
+        let evidence = state.evidence(&self.finisher.rules, &caches).unwrap_or_default();
+        let waits = state.phase == SessionState::Open && !state.finish.is_judged;
         // What the session started from was there before it.
         let kept = base.as_ref().filter(|base| base.created > state.created);
         let mut status = Status {
@@ -87,9 +107,19 @@ impl Session {
             bytes: 0,
             files_stored: 0,
             files_written: state.open.values().filter(|open| open.is_written()).count() as u64,
-            quiet_ms: self.activity.quiet_for().as_millis().try_into().unwrap_or(u64::MAX),
+            writers: state.finish.writers.running().map(|caller| caller.to_string()).collect(),
+            quiet_ms: milliseconds(evidence.quiet),
+            left_ms: waits.then(|| milliseconds(evidence.quiet_needed.saturating_sub(evidence.quiet))),
+            completeness: evidence.completeness(),
+            reasons: match (waits, evidence.judge(self.finisher.rules.auto_commit)) {
+                (true, Verdict::Wait(why)) => vec![why],
+                (true, Verdict::Suspect(reasons)) => reasons,
+                _ => state.finish.reasons.clone(),
+            },
             junk_count: 0,
             junk: Vec::new(),
+            left_out_count: caches.len() as u64,
+            left_out: caches.into_values().take(MAX_NAMES).collect(),
             dropped_xattrs: state.dropped_xattrs.clone(),
             failures: failures(&state),
         };
@@ -117,10 +147,10 @@ impl Session {
         status
     }
 
-    /// Returns the status as the text of a file, at most half a second old.
-    pub fn status_text(&self) -> Arc<Vec<u8>> {
+    /// Returns the status as the text of a file, at most half a second old, or for who `goes_on` reading, as it was.
+    pub fn status_text(&self, goes_on: bool) -> Arc<Vec<u8>> {
         if let Some((at, text)) = &self.state.lock().status_text
-            && at.elapsed() < TEXT_LIFETIME
+            && (goes_on || at.elapsed() < TEXT_LIFETIME)
         {
             return text.clone();
         }
@@ -130,6 +160,10 @@ impl Session {
         self.state.lock().status_text = Some((Instant::now(), text.clone()));
         text
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 /// Returns a sentence for each file whose last write failed.

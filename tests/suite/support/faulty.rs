@@ -168,6 +168,13 @@ impl Disk for FaultyDisk {
         Ok(())
     }
 
+    fn link(&self, from: &Path, to: &Path) -> Result<()> {
+        self.call()?;
+        self.inner.link(from, to)?;
+        self.note(NameChange::Created(to.into()));
+        Ok(())
+    }
+
     fn remove(&self, path: &Path) -> Result<()> {
         self.call()?;
         let bytes = std::fs::read(self.absolute(path)).unwrap_or_default();

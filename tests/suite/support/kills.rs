@@ -24,16 +24,16 @@ const LARGE_FILES: u64 = 6;
 const LARGE_LEN: usize = 1_500_000;
 
 /// A vault and a folder that is changed and snapshot again and again.
-struct Scene {
+pub(super) struct Scene {
     dir: tempfile::TempDir,
-    random: SmallRng,
+    pub(super) random: SmallRng,
     /// Every published build with the hash of the folder that it was made of.
     published: Vec<(Build, blake3::Hash)>,
     milestones: Vec<Milestone>,
 }
 
 impl Scene {
-    fn new(seed: u64) -> Scene {
+    pub(super) fn new(seed: u64) -> Scene {
         let scene = Scene {
             dir: tempfile::tempdir().unwrap(),
             random: seed::random(seed),
@@ -44,7 +44,7 @@ impl Scene {
         scene
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -53,7 +53,7 @@ impl Scene {
     }
 
     /// Starts the program in the scene's folder, with nothing of the machine's environment.
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gamevault"));
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.args(["--vault", "vault", "--json"]).args(arguments).current_dir(self.dir.path()).env_clear();
@@ -79,7 +79,7 @@ impl Scene {
         child.wait().unwrap().success()
     }
 
-    fn change_folder(&mut self) {
+    pub(super) fn change_folder(&mut self) {
         let folder = self.path("game");
         for number in 0..LARGE_FILES {
             if self.published.is_empty() || self.random.random_range(0..2) == 0 {
@@ -110,6 +110,23 @@ impl Scene {
         if let Some(new) = builds.get(old.len()) {
             self.published.push((new.clone(), self.folder()));
         }
+    }
+
+    /// Checks that nothing was published since.
+    pub(super) fn accept_no_build(&mut self) {
+        let builds = self.vault().builds().unwrap();
+        let known: Vec<&Build> = self.published.iter().map(|(build, _)| build).collect();
+        assert_eq!(builds.iter().collect::<Vec<_>>(), known, "something was published that nobody committed");
+    }
+
+    /// Takes over the build `id`, which must be the folder as it is, and the only one that is new.
+    pub(super) fn accept_build(&mut self, id: &str) {
+        let vault = self.vault();
+        self.accept_builds(&vault);
+        let index = self.published.len() - 1;
+        assert_eq!(self.published[index].0.id.as_str(), id);
+        self.check_build(&vault, index);
+        self.check_one_build(&vault);
     }
 
     /// Restores one of the builds at random and compares it with what it was made of.

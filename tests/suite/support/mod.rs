@@ -1,5 +1,7 @@
 //! Folders to snapshot, and comparisons of what came back.
 
+#[cfg(target_os = "linux")]
+pub mod copy_kills;
 pub mod crashes;
 pub mod faulty;
 pub mod flips;

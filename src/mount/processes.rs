@@ -1,0 +1,243 @@
+//! The processes that write to the mount: what program each runs, whether it is being killed, and how it ended.
+//!
+//! The kernel tells the number of the thread that makes a request. While that thread closes its files at its end it still
+//! exists, and `/proc` tells whether a signal ended it. A pidfd tells the same of the whole process after it has ended
+//! (since Linux 6.15; older ones only tell that it ended).
+
+use super::pidfd::PidFd;
+use crate::tree::{Caller, Ending};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// The most threads that are remembered; beyond it the ones that have ended are forgotten.
+const MAX_THREADS: usize = 256;
+
+/// More than `/proc/PID/stat` ever has.
+const MAX_STAT_LEN: usize = 1024;
+
+/// A thread that is ended by a signal has this flag: `PF_SIGNALED` in `include/linux/sched.h`, set by `get_signal`.
+const PF_SIGNALED: u64 = 0x400;
+
+/// The version of Linux from which on a pidfd tells how its process ended.
+const ENDS_ARE_TOLD_FROM: (u32, u32) = (6, 15);
+
+/// Where flags and exit code stand in `/proc/PID/stat`, counted after the name; see proc(5), fields 9 and 52.
+const FLAGS: usize = 6;
+const EXIT_CODE: usize = 49;
+
+/// The part of an exit code that names the signal, see wait(2).
+const SIGNAL_MASK: u64 = 0x7f;
+
+/// The threads that have written, by their numbers.
+pub(super) struct Processes {
+    ends_are_told: bool,
+    threads: Mutex<HashMap<u32, Arc<Thread>>>,
+    watched: Mutex<HashMap<u32, PidFd>>,
+}
+
+struct Thread {
+    caller: Caller,
+    /// Its `stat`, kept open: a question costs one read.
+    stat: File,
+}
+
+impl Processes {
+    /// Starts with none.
+    pub(super) fn new() -> Processes {
+        let release = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
+        let ends_are_told = release.is_ok_and(|release| version_of(&release) >= ENDS_ARE_TOLD_FROM);
+        Processes { ends_are_told, threads: Mutex::default(), watched: Mutex::default() }
+    }
+
+    /// Tells whether the system says how a process ended that is no child.
+    pub(super) fn ends_are_told(&self) -> bool {
+        self.ends_are_told
+    }
+
+    /// Returns who makes a request as thread `tid`.
+    pub(super) fn caller(&self, tid: u32) -> Caller {
+        if let Some(thread) = self.threads.lock().get(&tid) {
+            return thread.caller;
+        }
+        self.meet(tid).map_or(Caller::UNKNOWN, |thread| thread.caller)
+    }
+
+    /// Returns who is being killed while it makes a request as thread `tid`; `None` if it is not.
+    pub(super) fn killed(&self, tid: u32) -> Option<Caller> {
+        let known = self.threads.lock().get(&tid).cloned()?;
+        let (thread, stat) = match known.read_stat() {
+            Some(stat) => (known, stat),
+            // It has ended, and the number is another one's by now.
+            None => {
+                self.threads.lock().remove(&tid);
+                let thread = self.meet(tid)?;
+                let stat = thread.read_stat()?;
+                (thread, stat)
+            }
+        };
+        is_killed(&stat).then_some(thread.caller)
+    }
+
+    /// Returns which of the processes have ended since the last call, and how.
+    pub(super) fn ended(&self) -> Vec<(u32, Ending)> {
+        let mut watched = self.watched.lock();
+        let ended: Vec<(u32, Ending)> =
+            watched.iter().filter_map(|(&process, pidfd)| Some((process, pidfd.ending()?))).collect();
+        for (process, _) in &ended {
+            watched.remove(process);
+        }
+        if !ended.is_empty() {
+            let mut threads = self.threads.lock();
+            threads.retain(|_, thread| ended.iter().all(|(process, _)| *process != thread.caller.process));
+        }
+        ended
+    }
+
+    fn meet(&self, tid: u32) -> Option<Arc<Thread>> {
+        // The thread's own file: that of the process would add up all its threads at each read.
+        let stat = File::open(format!("/proc/{tid}/task/{tid}/stat")).ok()?;
+        let process = process_of(tid)?;
+        let program = std::fs::read(format!("/proc/{process}/comm")).ok()?;
+        let is_watched = self.watch(process);
+        let caller = Caller::new(process, program.trim_ascii_end(), is_watched);
+        let mut threads = self.threads.lock();
+        if threads.len() >= MAX_THREADS {
+            threads.retain(|_, thread| thread.read_stat().is_some());
+        }
+        let thread = Arc::new(Thread { caller, stat });
+        threads.insert(tid, thread.clone());
+        Some(thread)
+    }
+
+    fn watch(&self, process: u32) -> bool {
+        let mut watched = self.watched.lock();
+        if watched.contains_key(&process) {
+            return true;
+        }
+        match PidFd::open(process) {
+            Ok(pidfd) => {
+                watched.insert(process, pidfd);
+                true
+            }
+            Err(error) => {
+                tracing::debug!(%error, process, "the end of a process cannot be watched");
+                false
+            }
+        }
+    }
+}
+
+impl Thread {
+    /// Returns what the system says of the thread; `None` when it has ended.
+    fn read_stat(&self) -> Option<Vec<u8>> {
+        let mut stat = vec![0; MAX_STAT_LEN];
+        let len = self.stat.read_at(&mut stat, 0).ok()?;
+        stat.truncate(len);
+        (len > 0).then_some(stat)
+    }
+}
+
+/// Returns the first two numbers of a release of Linux.
+fn version_of(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(['.', '-']).map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// Returns the process of a thread.
+fn process_of(tid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()
+}
+
+/// Tells whether a thread's `stat` says that a signal ends it.
+///
+/// All other threads of a process that ends by itself get the flag, too; the exit code tells them apart. It is 0 both for
+/// success and where it may not be seen: then the flag decides, for a copy that is wrongly in doubt does less harm.
+fn is_killed(stat: &[u8]) -> bool {
+    // The name of the program, in brackets, may hold anything, also brackets.
+    let Some(at) = stat.iter().rposition(|&byte| byte == b')') else { return false };
+    let fields: Vec<&[u8]> = stat[at + 1..].trim_ascii().split(|&byte| byte == b' ').collect();
+    let number = |index: usize| -> u64 {
+        let digits = fields.get(index).and_then(|field| std::str::from_utf8(field).ok());
+        digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    };
+    let (flags, exit_code) = (number(FLAGS), number(EXIT_CODE));
+    flags & PF_SIGNALED != 0 && (exit_code == 0 || exit_code & SIGNAL_MASK != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    fn stat(name: &str, flags: u64, exit_code: u64) -> Vec<u8> {
+        let fields: Vec<String> = (0..=EXIT_CODE)
+            .map(|index| match index {
+                0 => "S".into(),
+                FLAGS => flags.to_string(),
+                EXIT_CODE => exit_code.to_string(),
+                index => index.to_string(),
+            })
+            .collect();
+        format!("123 ({name}) {}\n", fields.join(" ")).into_bytes()
+    }
+
+    #[test]
+    fn a_signal_is_told_from_an_end_by_itself() {
+        assert!(is_killed(&stat("cp", 0x404, 9)));
+        assert!(is_killed(&stat("a) S (b", 0x404, 2)));
+        assert!(is_killed(&stat("cp", 0x404, 0)), "the exit code may not be seen");
+        assert!(!is_killed(&stat("rclone", 0x404, 0x100)), "another thread ended the process");
+        assert!(!is_killed(&stat("cp", 0x4, 0x100)));
+        assert!(!is_killed(&stat("cp", 0x400_000, 0)));
+        assert!(!is_killed(b""));
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        assert!(version_of("6.18.44-generic") >= ENDS_ARE_TOLD_FROM);
+        assert!(version_of("7.0-rc1") >= ENDS_ARE_TOLD_FROM);
+        assert!(version_of("6.6.30") < ENDS_ARE_TOLD_FROM);
+        assert!(version_of("strange") < ENDS_ARE_TOLD_FROM);
+    }
+
+    #[test]
+    fn this_process_is_known_and_lives() {
+        let processes = Processes::new();
+        let tid = nix::unistd::gettid().as_raw() as u32;
+        let caller = processes.caller(tid);
+        assert_eq!(caller.process, std::process::id());
+        assert!(!caller.program().is_empty());
+        assert_eq!(processes.killed(tid), None);
+        assert_eq!(processes.caller(u32::MAX), Caller::UNKNOWN);
+    }
+
+    #[test]
+    fn the_end_of_a_child_is_told_once() {
+        for (line, ending) in
+            [("exit 0", Ending::Exited(0)), ("exit 3", Ending::Exited(3)), ("kill -9 $$", Ending::Killed)]
+        {
+            let processes = Processes::new();
+            let mut child = std::process::Command::new("sh")
+                .args(["-c", &format!("echo; read go; {line}")])
+                .stdin(std::process::Stdio::piped())
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            // Before it says something it may still be a copy of this process.
+            child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+            let caller = processes.caller(child.id());
+            assert_eq!((caller.process, caller.program().as_str()), (child.id(), "sh"));
+            assert!(processes.ended().is_empty());
+            drop(child.stdin.take());
+            child.wait().unwrap();
+            let ended = processes.ended();
+            // A kernel that does not tell how is none of this program's doing.
+            assert!(ended == [(child.id(), ending)] || ended == [(child.id(), Ending::Unknown)], "{line}: {ended:?}");
+            assert!(processes.ended().is_empty());
+        }
+    }
+}
