@@ -433,7 +433,7 @@ fn writers_wait_while_a_workspace_is_kept() {
         let bytes = &found[&format!("file{number}")];
         assert!(bytes[..70_000] == noise(number, 70_000) && &bytes[70_000..] == b"the end", "file{number}");
     }
-    // Each build has whole files alone, and all that the one before had.
+    // Each build has whole files alone, or just created ones, and all that the one before had.
     let counts: Vec<u64> = kept.iter().map(|build| build.root.totals.files).collect();
     assert!(counts.is_sorted() && counts.iter().all(|&count| count >= 5), "{counts:?}");
     let last = kept.last().unwrap();
@@ -447,6 +447,6 @@ fn writers_wait_while_a_workspace_is_kept() {
             Ok(())
         })
         .unwrap();
-    assert!(sizes.iter().all(|(name, size)| !name.starts_with("file") || *size == 70_007), "{sizes:?}");
+    assert!(sizes.iter().all(|(name, size)| !name.starts_with("file") || [0, 70_007].contains(size)), "{sizes:?}");
     assert_no_problems(&vault);
 }
