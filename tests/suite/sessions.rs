@@ -329,3 +329,42 @@ fn a_full_disk_is_told_by_the_write_and_is_free_again_after_an_abort() {
     fs::rename(stage.path(".snapshot/after"), stage.path("builds/after")).unwrap();
     assert_eq!(fs::read(stage.path("builds/after/file.bin")).unwrap(), noise(3, 4 << 20));
 }
+
+/// Returns the length of the only journal of the vault.
+fn journal_len(vault: &Path) -> u64 {
+    let sessions = fs::read_dir(vault.join("spool")).unwrap().map(|entry| entry.unwrap().path().join("journal"));
+    let journals: Vec<u64> = sessions.map(|journal| fs::metadata(journal).unwrap().len()).collect();
+    assert_eq!(journals.len(), 1);
+    journals[0]
+}
+
+#[test]
+fn a_journal_that_repeats_itself_is_written_anew() {
+    let Some(mut stage) = stage_with_build() else { return };
+    fs::create_dir(stage.path("workspaces/w@a")).unwrap();
+    let work = |name: &str| stage.path("workspaces/w").join(name);
+    // A folder that nobody looks into stays one op.
+    fs::rename(work("many"), work("data/moved")).unwrap();
+    for round in 0..400 {
+        fs::write(work("draft.tmp"), format!("draft {round}")).unwrap();
+        fs::rename(work("draft.tmp"), work("draft.txt")).unwrap();
+    }
+    fs::OpenOptions::new().write(true).open(work("large.bin")).unwrap().write_all_at(b"patch", 5 << 20).unwrap();
+    let mut large = noise(5, 20 << 20);
+    large[5 << 20..(5 << 20) + 5].copy_from_slice(b"patch");
+    let long = journal_len(stage.fixture.vault.dir());
+    stage.remount();
+    assert!(stage.path("workspaces/w").is_dir());
+    let short = journal_len(stage.fixture.vault.dir());
+    assert!(short < long / 2, "{short} of {long} bytes are left");
+    let work = |name: &str| stage.path("workspaces/w").join(name);
+    assert!(fs::read(work("large.bin")).unwrap() == large);
+    assert_eq!(fs::read(work("draft.txt")).unwrap(), b"draft 399");
+    assert!(!work("many").exists());
+    assert_same(&stage.fixture.path("source/many"), &work("data/moved"));
+    // The new journal goes on as the old one would.
+    let before = crate::stage::walk(&stage.path("workspaces/w"));
+    stage.remount();
+    let after = crate::stage::walk(&stage.path("workspaces/w"));
+    crate::stage::assert_trees(&before, &after, "the workspace before and after the remount");
+}

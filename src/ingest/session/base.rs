@@ -23,7 +23,7 @@ impl State {
             }
         }
         self.info.base = Some(base.number);
-        let json = serde_json::to_vec(&self.info).expect("strings and numbers become JSON");
+        let json = Session::info_json(&self.info);
         self.change(Op::Info { json }).map(drop)
     }
 }

@@ -47,7 +47,7 @@ impl Session {
     fn go_on_from(&self, state: &mut State, build: &Build) -> Result<()> {
         let BuildInfo { platform, meta, .. } = std::mem::take(&mut state.info);
         state.info = BuildInfo { platform, meta, base: Some(build.number), ..BuildInfo::default() };
-        let json = serde_json::to_vec(&state.info).expect("strings and numbers become JSON");
+        let json = Session::info_json(&state.info);
         state.journal.append(&Op::Info { json })?;
         state.stored_bytes = 0;
         state.forget_texts();

@@ -8,7 +8,7 @@
 //! A session may start from a build, its base: the directories of the base are stored ones, and are unfolded into nodes
 //! when somebody looks into them. A workspace is a session that is worked in and stays.
 //!
-//! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op` and `journal` what is written
+//! [`Sessions`] holds the sessions of a vault that this process has locked. The parts: `op`, `journal` and `compact` what is written
 //! down, `nodes` the tree in memory, `base` its unfolding, `data` the bytes of files, `patched` and `file_bytes` where they
 //! are, `small_log` those of small files, `head` those of large ones, `registry` all sessions, `background` the storing of
 //! closed files, `transfer` what goes to another session, `commit` the way to a build, `keep` that of a workspace which
@@ -25,6 +25,7 @@ mod base;
 mod caches;
 mod changes;
 mod commit;
+mod compact;
 mod containers;
 mod data;
 mod evidence;
@@ -440,13 +441,18 @@ impl Session {
         let mut state = self.changing_by(Change::Other)?;
         // What the session started from is no matter of opinion.
         info.base = state.info.base.or(info.base);
-        let json = serde_json::to_vec(&info).expect("strings and numbers become JSON");
+        let json = Session::info_json(&info);
         if json.len() > op::MAX_OP_LEN / 2 {
             return Err(Error::new(ErrorKind::TooLarge, "the metadata is longer than 512 KiB"));
         }
         state.change(Op::Info { json })?;
         state.info = info;
         Ok(())
+    }
+
+    /// Returns what the user says of a build, as a journal has it.
+    fn info_json(info: &BuildInfo) -> Vec<u8> {
+        serde_json::to_vec(info).expect("strings and numbers become JSON")
     }
 
     /// Locks the state for a change, which makes the session an open one unless it was committed by somebody.

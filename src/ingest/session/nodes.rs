@@ -425,12 +425,13 @@ impl Nodes {
         time: Timestamp,
     ) -> Result<()> {
         self.check_free(parent, name.as_bytes())?;
-        if self.slots.len() > number as usize {
+        let index = number as usize;
+        if self.slots.get(index).is_some_and(Option::is_some) {
             return Err(numbered_twice());
         }
-        // A replay may leave out numbers whose op was never written.
-        self.slots.resize_with(number as usize, || None);
-        self.slots.push(Some(Node { name: name.as_bytes().into(), ..node }));
+        // A replay may leave out numbers whose op was never written, and give them in another order.
+        self.slots.resize_with(self.slots.len().max(index + 1), || None);
+        self.slots[index] = Some(Node { name: name.as_bytes().into(), ..node });
         self.attach(parent, name.as_bytes().into(), number, time)
     }
 

@@ -6,6 +6,7 @@
 use super::auto_commit;
 use super::background::{self, Activity};
 use super::base::children_of;
+use super::compact::compact;
 use super::head::Heads;
 use super::journal::Journal;
 use super::marks::{Finish, Finisher};
@@ -334,6 +335,10 @@ impl Registered {
             Some(root) => self.store.catalogue().builds()?.iter().any(|build| build.root.id == root),
             None => false,
         };
+        let journal = match is_done {
+            true => journal,
+            false => compact(disk, &folder.join(JOURNAL), journal, &replay)?,
+        };
         let Some((name, form, created)) = replay.named.filter(|_| !is_done) else {
             // It became a build, or its making was cut off before it had a name.
             return disk.remove_dir_all(&folder);
@@ -395,24 +400,27 @@ fn take_lock(lock: &dyn DiskFile, tries: u32) -> Result<bool> {
 }
 
 /// What a journal says, op by op.
-struct Replay<'a> {
+pub(super) struct Replay<'a> {
     content: &'a dyn ReadContent,
-    nodes: Nodes,
-    named: Option<(RefName, SessionForm, Timestamp)>,
-    info: BuildInfo,
+    pub(super) nodes: Nodes,
+    pub(super) named: Option<(RefName, SessionForm, Timestamp)>,
+    pub(super) info: BuildInfo,
     committing: Option<ChunkId>,
-    own: Option<BuildNumber>,
-    torn: Vec<(NodeNumber, bool, String)>,
+    pub(super) own: Option<BuildNumber>,
+    pub(super) torn: Vec<(NodeNumber, bool, String)>,
+    /// Ops that the journal has.
+    pub(super) op_count: u64,
 }
 
 impl<'a> Replay<'a> {
     fn new(content: &'a dyn ReadContent) -> Replay<'a> {
         let nodes = Nodes::new(Timestamp::now());
         let (info, torn) = (BuildInfo::default(), Vec::new());
-        Replay { content, nodes, named: None, info, committing: None, own: None, torn }
+        Replay { content, nodes, named: None, info, committing: None, own: None, torn, op_count: 0 }
     }
 
     fn take(&mut self, op: Op) -> Result<()> {
+        self.op_count += 1;
         match &op {
             Op::Named { name, form, created } => self.named = Some((RefName::new(name.clone())?, *form, *created)),
             Op::Unfold { node, first } => {
