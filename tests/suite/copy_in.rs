@@ -1,6 +1,6 @@
 //! Sessions through a real mount: how they begin, change, are committed and given up. What each tool copies is in `tools`.
 
-use crate::stage::{Fixture, Stage, assert_same, fill, is_installed, walk};
+use crate::stage::{Fixture, Stage, assert_same, fill, is_installed, retry, walk};
 use gamevault::mount::MountOptions;
 use std::fs;
 use std::io::Write;
@@ -83,16 +83,6 @@ fn hidden_orders_commit_and_abort() {
     fs::write(stage.path(".snapshot/b/file"), "bytes").unwrap();
     fs::File::create(stage.path(".snapshot/b/.gamevault/abort")).unwrap();
     retry(|| !stage.path(".snapshot/b").exists());
-}
-
-/// The kernel is told that a session has become a build after the rename has returned, so what shows it is tried for a
-/// while.
-fn retry(attempt: impl Fn() -> bool) {
-    let start = std::time::Instant::now();
-    while !attempt() {
-        assert!(start.elapsed() < std::time::Duration::from_secs(5), "it never came to be");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Sessions that nobody commits, through a real mount with real tools: whole ones become builds, torn ones never do.
 
-use crate::stage::{Fixture, Stage, assert_same, fill, noise};
+use crate::stage::{Fixture, Stage, assert_same, fill, is_installed, noise};
 use crate::support::faulty::{Fault, FaultyDisk};
 use gamevault::catalogue::{Build, Completeness};
 use gamevault::mount::{MountOptions, mount};
@@ -92,8 +92,8 @@ impl Stage {
         let line = line.replace("SRC", self.fixture.path("source").to_str().unwrap());
         let line = line.replace("DST", self.session(name).to_str().unwrap());
         let mut words = line.split_whitespace();
-        let child = Command::new(words.next().unwrap()).args(words).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
-        child.map_err(|error| println!("skipped {line}: {error}")).ok()
+        let program = words.next().filter(|program| is_installed(program))?;
+        Some(Command::new(program).args(words).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap())
     }
 
     /// Starts a copy that stops in the middle of a file by itself: it reads from a pipe that is not written to its end.

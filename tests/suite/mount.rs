@@ -5,11 +5,12 @@ use gamevault::disk::host;
 use gamevault::mount::{MountOptions, mount};
 use nix::sys::signal::Signal;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> =
@@ -149,20 +150,18 @@ struct Daemon {
 impl Daemon {
     fn start(fixture: &Fixture) -> Daemon {
         let point = fixture.path("mnt");
-        let child = Command::new(env!("CARGO_BIN_EXE_gamevault"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gamevault"))
             .arg("--vault")
             .arg(fixture.path("vault"))
             .args(["mount", "--foreground"])
             .arg(&point)
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let start = Instant::now();
-        // Listing, not looking: the kernel remembers names of a mount whose process was killed.
-        while fs::read_dir(point.join("builds")).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(10), "the mount never answered");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        // Not when the mount answers, which is a moment before signals are heeded.
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        assert!(said.contains("is mounted"), "{said}");
         Daemon { child, point }
     }
 

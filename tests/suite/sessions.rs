@@ -273,3 +273,59 @@ fn with_value(text: &str, key: &str, value: &str) -> String {
     assert!(text.lines().any(is_key), "{key} is in the config: {text}");
     text.lines().map(|line| if is_key(line) { format!("{key} = {value}\n") } else { format!("{line}\n") }).collect()
 }
+
+/// A file system of `mib` MiB, taken away at the end; `None` where that needs rights that the test has not.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(point: PathBuf, mib: u32) -> Option<SmallDisk> {
+        fs::create_dir(&point).unwrap();
+        let size = format!("size={mib}m");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&point).output().unwrap();
+        if !mounted.status.success() {
+            println!("skipped: no file system can be mounted: {}", String::from_utf8_lossy(&mounted.stderr));
+            return None;
+        }
+        Some(SmallDisk(point))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        Command::new("umount").arg("-l").arg(&self.0).status().ok();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_by_the_write_and_is_free_again_after_an_abort() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(_disk) = SmallDisk::mount(dir.path().join("disk"), 48) else { return };
+    let vault = Arc::new(Vault::init(&dir.path().join("disk/vault")).unwrap());
+    let fixture = Fixture { dir, vault };
+    let source = fixture.path("source");
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("small.bin"), noise(1, 2 << 20)).unwrap();
+    fixture.snapshot(&source, "before");
+    let Some(stage) = Stage::mount(fixture, &MountOptions::default()) else { return };
+
+    let free = || stage.fixture.vault.space().unwrap().available;
+    let free_before = free();
+    fs::create_dir(stage.path(".snapshot/large")).unwrap();
+    let mut file = fs::File::create(stage.path(".snapshot/large/file.bin")).unwrap();
+    let full = noise(2, 1 << 20).iter().cycle().copied().take(80 << 20).collect::<Vec<u8>>();
+    let error = full.chunks(1 << 20).find_map(|piece| file.write_all(piece).err()).expect("the disk is full");
+    assert_eq!(error.kind(), ErrorKind::StorageFull);
+    drop(file);
+    let status = fs::read_to_string(stage.path(".snapshot/large/.gamevault/status.json")).unwrap();
+    assert!(status.contains("file.bin"), "the status names the file: {status}");
+    let refused = fs::rename(stage.path(".snapshot/large"), stage.path("builds/large")).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(libc::EIO), "what was not written is not published: {refused}");
+    assert_same(&source, &stage.path("builds/before"));
+
+    fs::remove_dir_all(stage.path(".snapshot/large")).unwrap();
+    assert!(free() + (1 << 20) > free_before, "{} of {free_before} bytes are free again", free());
+    fs::create_dir(stage.path(".snapshot/after")).unwrap();
+    fs::write(stage.path(".snapshot/after/file.bin"), noise(3, 4 << 20)).unwrap();
+    fs::rename(stage.path(".snapshot/after"), stage.path("builds/after")).unwrap();
+    assert_eq!(fs::read(stage.path("builds/after/file.bin")).unwrap(), noise(3, 4 << 20));
+}

@@ -230,3 +230,13 @@ pub fn map_and_write(file: &std::fs::File, offset: usize, data: &[u8]) -> std::i
     }
     Ok(())
 }
+
+/// The kernel is told that a session has become a build after the rename has returned, so what shows it is tried for a
+/// while.
+pub fn retry(attempt: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !attempt() {
+        assert!(start.elapsed() < std::time::Duration::from_secs(5), "it never came to be");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}

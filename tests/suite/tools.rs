@@ -1,7 +1,7 @@
 //! Every common copy tool copies a tree of oddities into a session through a real mount, and the build is what the tool
 //! carries: names, kinds, bytes and link targets always, modes, times and attributes as far as the tool keeps them.
 
-use crate::stage::{Fixture, Seen, Stage, assert_trees, is_installed, noise, walk};
+use crate::stage::{Fixture, Seen, Stage, assert_trees, is_installed, noise, retry, walk};
 use gamevault::disk::host;
 use gamevault::manifest::Timestamp;
 use gamevault::mount::MountOptions;
@@ -312,6 +312,7 @@ fn copies(copying: &Copying) -> Option<Stage> {
     assert!(fs::read_dir(stage.fixture.path("vault/spool")).unwrap().next().is_none(), "the spool is empty");
 
     let expected = without_junk(see(&source));
+    retry(|| !stage.path("builds/x").join(JUNK[0]).exists());
     assert_trees(&expected, &see(&stage.path("builds/x")), "the source and the build");
     // From the catalogue, past everything that the mount and the kernel remember.
     let restored = stage.fixture.path("restored");
