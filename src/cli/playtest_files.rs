@@ -8,6 +8,7 @@ use gamevault::catalogue::{Build, PlayEnding};
 use gamevault::compare::{Change, ChangeKind};
 use gamevault::disk::host;
 use gamevault::error::{Error, Result};
+use gamevault::ingest::session::Changes;
 use gamevault::manifest::Timestamp;
 use gamevault::name::FileName;
 use gamevault::vault::{Play, PlayStart};
@@ -43,7 +44,7 @@ const FILES: &str = "files";
 /// Those of reading.
 pub fn changed_before(workspace: &Workspace) -> Result<BTreeMap<String, (u64, Timestamp)>> {
     let mut before = BTreeMap::new();
-    for change in workspace.changes()?.changes.into_iter().filter(is_written) {
+    for change in written(workspace)?.filter(is_written) {
         if let Some((_, metadata)) = find(workspace, &change.path)? {
             before.insert(change.path, mark(&metadata));
         }
@@ -63,7 +64,7 @@ pub fn gather(play: &Play, workspace: &Workspace) -> Result<Vec<String>> {
         return Err(Error::io("remove", &partial, error));
     }
     let mut removed = Vec::new();
-    for change in workspace.changes()?.changes {
+    for change in written(workspace)? {
         if change.kind == ChangeKind::Removed {
             removed.push(change.path);
         } else if is_written(&change)
@@ -138,6 +139,13 @@ pub fn last_write(folder: &Path, start: Timestamp) -> Timestamp {
         }
     }
     last
+}
+
+/// Returns what differs from the base, also what no build would have: a game may keep its saves where an engine has its
+/// caches.
+fn written(workspace: &Workspace) -> Result<impl Iterator<Item = Change>> {
+    let Changes { changes, left_out, .. } = workspace.changes()?;
+    Ok(changes.into_iter().chain(left_out))
 }
 
 /// Tells whether there are bytes that were not there before.

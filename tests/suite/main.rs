@@ -20,6 +20,7 @@ mod model;
 mod mount;
 #[cfg(target_os = "linux")]
 mod play;
+#[cfg(target_os = "linux")]
 mod programs;
 mod properties;
 #[cfg(target_os = "linux")]

@@ -253,13 +253,20 @@ echo '{"player": "tester 7", "exit": "as the game says"}' > "$GAMEVAULT_SESSION_
         (&said["player"], &said["exit"], &said["build"]),
         (&json!("tester 7"), &json!("as the game says"), &json!("b1"))
     );
-    // What is no JSON is the game's own affair.
-    let script = "echo hm > $GAMEVAULT_SESSION_DIR/session.json; mkdir $GAMEVAULT_SESSION_DIR/files; \
+    // What is no JSON is the game's own affair; what no build would have is in the playtest.
+    let script = "echo '[application]' > project.godot; mkdir .import; echo 3 > .import/cache; echo hm > $GAMEVAULT_SESSION_DIR/session.json; mkdir $GAMEVAULT_SESSION_DIR/files; \
                   echo 1 > $GAMEVAULT_SESSION_DIR/files/own; echo 2 > changed";
     play(&home, &["b1", "--", "sh", "-c", script], "").succeeds();
     let id = sessions(&home)[1]["id"].as_str().unwrap().to_owned();
     home.run(["session", "export", &id, "out2"]).succeeds();
-    let expected = ["files-of-workspace/changed", "files/own", "session.gamevault.json", "session.json"];
+    let expected = [
+        "files-of-workspace/.import/cache",
+        "files-of-workspace/changed",
+        "files-of-workspace/project.godot",
+        "files/own",
+        "session.gamevault.json",
+        "session.json",
+    ];
     assert_eq!(names(&home.path("out2")), expected);
     assert_eq!(home.read("out2/session.json"), "hm\n");
 }

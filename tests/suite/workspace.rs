@@ -450,3 +450,40 @@ fn writers_wait_while_a_workspace_is_kept() {
     assert!(sizes.iter().all(|(name, size)| !name.starts_with("file") || [0, 70_007].contains(size)), "{sizes:?}");
     assert_no_problems(&vault);
 }
+
+/// A look into a folder once took what is called like junk, or like an engine's cache, out of the next build, though the
+/// base had it.
+#[test]
+fn what_the_base_has_stays_and_new_junk_is_no_change() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["level.xml~", ".DS_Store", "data/notes~", "project.godot"] {
+        write(&dir.path().join("game").join(name), b"of the base");
+    }
+    let vault = Vault::init(&dir.path().join("vault")).unwrap();
+    vault.snapshot(&dir.path().join("game"), &SnapshotOptions::default(), &Progress::new()).unwrap();
+    let sessions = vault.sessions().unwrap();
+    let base = vault.build("1").unwrap();
+    let session = sessions.create("w".parse().unwrap(), SessionForm::Workspace, Some(&base)).unwrap();
+    assert_eq!(files(&session).len(), 4);
+    assert!(session.changes().unwrap().changes.is_empty());
+    let make = |directory, name: &str, what| {
+        session.create(At { directory, name: name.as_bytes() }, what, 0o755).unwrap().node
+    };
+    make(ROOT, "new~", NewNode::File);
+    let import = make(ROOT, ".import", NewNode::Directory);
+    make(import, "icon.stex", NewNode::File);
+    let told = session.changes().unwrap();
+    let paths: Vec<&str> = told.left_out.iter().map(|change| change.path.as_str()).collect();
+    assert_eq!((told.changes.len(), paths), (0, vec![".import/", ".import/icon.stex", "new~"]));
+    assert!(told.to_markdown().contains("In no build: 3 entries"), "{}", told.to_markdown());
+    let build = session.keep(None).unwrap();
+    assert_eq!(build.root, base.root, "a build of the same files is the same");
+    // A name that somebody takes anew is the tool's that took it.
+    session.remove(At { directory: ROOT, name: b"level.xml~" }, false).unwrap();
+    make(ROOT, "level.xml~", NewNode::File);
+    let told = session.changes().unwrap();
+    let kinds: Vec<_> = told.changes.iter().map(|change| (change.path.as_str(), change.kind)).collect();
+    assert_eq!(kinds, [("level.xml~", gamevault::compare::ChangeKind::Removed)]);
+    assert_eq!(session.keep(None).unwrap().root.totals.files, 3);
+    assert!(session.changes().unwrap().changes.is_empty());
+}

@@ -85,5 +85,5 @@ fn node_of(content: &dyn ReadContent, entry: &Entry) -> Result<Node> {
         None => None,
     };
     let (name, mode, mtime) = (entry.name.as_bytes().into(), entry.attributes.mode, entry.attributes.mtime);
-    Ok(Node { name, mode, mtime, xattrs, body, ..Node::placeholder() })
+    Ok(Node { name, mode, mtime, xattrs, body, of_base: true, ..Node::placeholder() })
 }

@@ -29,9 +29,10 @@ impl State {
                 let is_directory = !matches!(node.body, Body::File(_));
                 let class = project.as_ref().map_or(Class::Source, |project| project.class(&node.name, is_directory));
                 match class {
-                    Class::Never => {}
-                    Class::Cache if !keep_caches => {}
-                    Class::Cache | Class::Source => {
+                    // What the base was made with is wanted.
+                    Class::Never if !node.of_base => {}
+                    Class::Cache if !node.of_base && !keep_caches => {}
+                    Class::Never | Class::Cache | Class::Source => {
                         if matches!(node.body, Body::Directory(_)) {
                             waiting.push((child, project.as_ref().map(|project| project.below(&node.name))));
                         }

@@ -9,6 +9,7 @@ use super::commit::is_left_out;
 use super::nodes::{Body, Bytes, Node};
 use super::op::NodeNumber;
 use super::{ROOT, Session, State};
+use crate::catalogue::LeftOut;
 use crate::compare::{Change, ChangeKind};
 use crate::error::{Error, Result};
 use crate::manifest::{Content, Directory};
@@ -32,6 +33,9 @@ pub struct Changes {
     pub base: Option<String>,
     /// The changes, in the order of their paths.
     pub changes: Vec<Change>,
+    /// What is in the session and in no build of it: junk, and what engines make again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Change>,
 }
 
 /// The changes as they were told last.
@@ -57,14 +61,16 @@ impl Session {
             None => None,
         };
         let old = base.as_ref().map_or(Side::Nothing, |base| Side::Stored(base.root));
-        let (name, mut changes, doubts) = {
+        let (name, mut changes, mut left_out, doubts) = {
             let mut state = self.state.lock();
-            let mut comparison = Comparison { session: self, changes: Vec::new(), doubts: Vec::new() };
-            comparison.directories(&state, String::new(), old, Side::Here(ROOT))?;
-            let Comparison { changes, doubts, .. } = comparison;
+            let caches = state.caches(self.keep_caches);
+            let (changes, left_out, doubts) = (Vec::new(), Vec::new(), Vec::new());
+            let mut comparison = Comparison { session: self, caches, changes, left_out, doubts };
+            comparison.directories(&state, old, Side::Here(ROOT))?;
+            let Comparison { changes, left_out, doubts, .. } = comparison;
             let bytes = |doubt: Doubt| Ok((doubt.change, self.bytes_in(&mut state, doubt.node, 0..u64::MAX)?, doubt));
             let doubts = doubts.into_iter().map(bytes).collect::<Result<Vec<_>>>()?;
-            (state.name.to_string(), changes, doubts)
+            (state.name.to_string(), changes, left_out, doubts)
         };
         for (index, bytes, doubt) in doubts {
             if bytes.equal(&doubt.content)? {
@@ -76,7 +82,8 @@ impl Session {
         }
         let mut changes: Vec<Change> = changes.into_iter().flatten().collect();
         changes.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Changes { name, base: base.map(|base| base.id.to_string()), changes })
+        left_out.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(Changes { name, base: base.map(|base| base.id.to_string()), changes, left_out })
     }
 
     /// Returns the changes as a JSON text, at most half a second old.
@@ -116,6 +123,10 @@ impl Changes {
     pub fn to_markdown(&self) -> String {
         let since = self.base.as_ref().map_or("from nothing".to_owned(), |base| format!("since build {base}"));
         let mut text = format!("# Changes of {} {since}\n\n", self.name);
+        if !self.left_out.is_empty() {
+            writeln!(text, "In no build: {} entries (junk, and what engines make again).\n", self.left_out.len())
+                .expect(TO_STRING);
+        }
         if self.changes.is_empty() {
             return text + "Nothing differs.\n";
         }
@@ -206,16 +217,28 @@ struct Doubt {
 
 struct Comparison<'a> {
     session: &'a Session,
+    /// What engines make again, by node.
+    caches: BTreeMap<NodeNumber, LeftOut>,
     changes: Vec<Option<Change>>,
+    left_out: Vec<Change>,
     doubts: Vec<Doubt>,
+}
+
+/// Two directories that wait to be compared.
+struct Pair {
+    prefix: String,
+    old: Side,
+    new: Side,
+    /// The new one is in no build.
+    left_out: bool,
 }
 
 impl Comparison<'_> {
     /// Compares two directories and all below them. A stack of its own: a tree may be deeper than a thread's stack.
-    fn directories(&mut self, state: &State, prefix: String, old: Side, new: Side) -> Result<()> {
-        let mut open = vec![(prefix, old, new)];
-        while let Some((prefix, old, new)) = open.pop() {
-            let (old, new) = (as_stored(state, old)?, as_stored(state, new)?);
+    fn directories(&mut self, state: &State, old: Side, new: Side) -> Result<()> {
+        let mut open = vec![Pair { prefix: String::new(), old, new, left_out: false }];
+        while let Some(pair) = open.pop() {
+            let (old, new) = (as_stored(state, pair.old)?, as_stored(state, pair.new)?);
             if let (Side::Stored(old), Side::Stored(new)) = (old, new)
                 && old.id == new.id
             {
@@ -223,14 +246,29 @@ impl Comparison<'_> {
             }
             let mut left = self.entries(state, new)?;
             for (name, was) in self.entries(state, old)? {
-                let is = left.remove(&name);
-                self.entry(state, &prefix, Some(&was), is.as_ref(), &mut open)?;
+                let is = match left.remove(&name) {
+                    Some(is) if self.is_left_out(&is) => {
+                        left.insert(name, is);
+                        None
+                    }
+                    is => is,
+                };
+                self.entry(state, &pair, Some(&was), is.as_ref(), &mut open)?;
             }
             for is in left.into_values() {
-                self.entry(state, &prefix, None, Some(&is), &mut open)?;
+                let left_out = pair.left_out || self.is_left_out(&is);
+                let pair = Pair { prefix: pair.prefix.clone(), left_out, ..pair };
+                self.entry(state, &pair, None, Some(&is), &mut open)?;
             }
         }
         Ok(())
+    }
+
+    fn is_left_out(&self, held: &Held<'_>) -> bool {
+        match held {
+            Held::Stored(_) => false,
+            Held::Here(node, number) => is_left_out(node) || self.caches.contains_key(number),
+        }
     }
 
     fn entries<'s>(&self, state: &'s State, side: Side) -> Result<BTreeMap<Arc<[u8]>, Held<'s>>> {
@@ -242,8 +280,7 @@ impl Comparison<'_> {
             }
             Side::Here(number) => {
                 let held = |child| state.nodes.get(child).map(|node| (node.name.clone(), Held::Here(node, child)));
-                let all = state.nodes.children(number)?.iter().map(held);
-                all.filter(|held| !matches!(held, Ok((_, held)) if is_left_out(held.node()))).collect()
+                state.nodes.children(number)?.iter().map(held).collect()
             }
         }
     }
@@ -251,13 +288,13 @@ impl Comparison<'_> {
     fn entry(
         &mut self,
         state: &State,
-        prefix: &str,
+        pair: &Pair,
         old: Option<&Held<'_>>,
         new: Option<&Held<'_>>,
-        open: &mut Vec<(String, Side, Side)>,
+        open: &mut Vec<Pair>,
     ) -> Result<()> {
         let Some(name) = old.or(new).map(|held| show(&held.node().name)) else { return Ok(()) };
-        let path = format!("{prefix}{name}");
+        let path = format!("{}{name}", pair.prefix);
         let directory = |held: Option<&Held<'_>>| held.map_or(Side::Nothing, Held::directory);
         let (was, is) = (directory(old), directory(new));
         let (was_directory, is_directory) = (!matches!(was, Side::Nothing), !matches!(is, Side::Nothing));
@@ -274,13 +311,17 @@ impl Comparison<'_> {
         if let Some(kind) = kind {
             let ends_with = if is_directory || (new.is_none() && was_directory) { "/" } else { "" };
             let (old_size, new_size) = (old.and_then(Held::size), new.and_then(Held::size));
-            self.changes.push(Some(Change { path: format!("{path}{ends_with}"), kind, old_size, new_size }));
+            let change = Change { path: format!("{path}{ends_with}"), kind, old_size, new_size };
+            match pair.left_out {
+                true => self.left_out.push(change),
+                false => self.changes.push(Some(change)),
+            }
         }
         if let Verdict::Doubtful { node, content, otherwise } = verdict {
             self.doubts.push(Doubt { change: self.changes.len() - 1, node, content, otherwise });
         }
         if was_directory || is_directory {
-            open.push((format!("{path}/"), was, is));
+            open.push(Pair { prefix: format!("{path}/"), old: was, new: is, left_out: pair.left_out });
         }
         Ok(())
     }

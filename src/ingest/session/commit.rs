@@ -187,10 +187,10 @@ impl State {
     }
 }
 
-/// Tells whether a node is not in the build that its session becomes.
+/// Tells whether a node is not in the build that its session becomes; what the base has under the same name always is.
 pub(super) fn is_left_out(node: &Node) -> bool {
     let mode = matches!(node.body, Body::File(_)).then_some(node.mode);
-    is_junk(&node.name, mode)
+    !node.of_base && is_junk(&node.name, mode)
 }
 
 /// Describes a session's tree.

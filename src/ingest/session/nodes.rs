@@ -26,6 +26,8 @@ pub(super) struct Node {
     pub(super) name: Arc<[u8]>,
     pub(super) mode: u16,
     pub(super) mark: Mark,
+    /// It came with the base, under the name that it has.
+    pub(super) of_base: bool,
     pub(super) mtime: Timestamp,
     pub(super) xattrs: Option<Box<XattrSet>>,
     pub(super) body: Body,
@@ -476,6 +478,7 @@ impl Nodes {
         let node = self.get_mut(number)?;
         node.parent = parent;
         node.name = name;
+        node.of_base = false;
         Ok(())
     }
 
@@ -508,7 +511,7 @@ impl Node {
     pub(super) fn placeholder() -> Node {
         let (name, body) = (Arc::from(&b""[..]), Body::File(Bytes::NONE));
         let mark = Mark::Neutral;
-        Node { parent: NO_PARENT, name, mode: 0, mark, mtime: Timestamp::default(), xattrs: None, body }
+        Node { parent: NO_PARENT, name, mode: 0, mark, of_base: false, mtime: Timestamp::default(), xattrs: None, body }
     }
 }
 

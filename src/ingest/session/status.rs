@@ -1,8 +1,9 @@
 //! What is said of a session: its state, what is in it, what was left out or went wrong.
 
+use super::commit::is_left_out;
 use super::finish::Verdict;
 use super::nodes::{Body, Bytes};
-use super::{Session, State, junk};
+use super::{Session, State};
 use crate::catalogue::Completeness;
 use crate::catalogue::LeftOut;
 use crate::manifest::Timestamp;
@@ -127,8 +128,7 @@ impl Session {
             if number == super::ROOT || state.nodes.is_orphan(number) {
                 continue;
             }
-            let mode = matches!(node.body, Body::File(_)).then_some(node.mode);
-            if junk::is_junk(&node.name, mode) {
+            if is_left_out(node) {
                 status.junk_count += 1;
                 if status.junk.len() < MAX_NAMES {
                     status.junk.push(path_of(&state, number));
