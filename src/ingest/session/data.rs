@@ -15,6 +15,7 @@ use crate::ingest::ByteSource;
 use crate::manifest::{Content, Timestamp};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 
 /// How many bytes are copied at once.
 const COPY_LEN: usize = 1 << 20;
@@ -281,9 +282,26 @@ impl Session {
             file.sync()?;
         }
         journal.sync()?;
-        // The names on the way to the files must survive, too.
+        self.sync_names()
+    }
+
+    /// Makes the names on the way to the session's files survive a crash, when there are new ones.
+    ///
+    /// Databases sync after every change; three folders that are the same as before would cost more than the rest.
+    fn sync_names(&self) -> Result<()> {
+        let made = self.names_made.load(SeqCst);
+        if self.names_synced.load(SeqCst) >= made {
+            return Ok(());
+        }
         let data = self.folder.join(super::registry::DATA);
-        data.ancestors().take(3).try_for_each(|folder| self.disk().sync_dir(folder))
+        data.ancestors().take(3).try_for_each(|folder| self.disk().sync_dir(folder))?;
+        self.names_synced.fetch_max(made, SeqCst);
+        Ok(())
+    }
+
+    /// Takes note of a file that was made in the session's folder.
+    pub(super) fn name_made(&self) {
+        self.names_made.fetch_add(1, SeqCst);
     }
 
     /// Copies the spool file of `from` for the new node `to`; nothing when `from` has none.
@@ -295,6 +313,7 @@ impl Session {
         };
         let source = self.disk().open(&self.spool_path(from))?;
         let copy = self.disk().create(&self.spool_path(to))?;
+        self.name_made();
         copy.set_len(len)?;
         self.activity.spool_changed(0, spool_len);
         let mut at = 0;
@@ -369,6 +388,7 @@ impl Session {
             }
             result => result?,
         };
+        self.name_made();
         match state.nodes.bytes(node)?.clone() {
             Bytes::Stored(content) => {
                 file.set_len(content.size)?;
@@ -523,6 +543,9 @@ impl Session {
         let is_new = matches!(state.nodes.bytes(node)?, Bytes::Spool { len: 0, has_file: false });
         if !is_new || range.start > 0 || bytes.is_empty() || bytes.len() > MAX_SMALL_LEN {
             return Ok(false);
+        }
+        if state.small.file().is_none() {
+            self.name_made();
         }
         let start = state.small.append(self.disk(), bytes)?;
         let (len, time) = (bytes.len() as u32, Timestamp::now());

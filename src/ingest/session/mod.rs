@@ -78,6 +78,7 @@ use small_log::SmallLog;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// The most bytes of an extended attribute that is kept.
 pub const MAX_XATTR_LEN: usize = 64 << 10;
@@ -158,6 +159,9 @@ pub struct Session {
     activity: Arc<Activity>,
     finisher: Arc<Finisher>,
     keep_caches: bool,
+    /// Files that were made in the session's folder, and how many of them survive a crash by their names.
+    names_made: AtomicU64,
+    names_synced: AtomicU64,
     state: Mutex<State>,
     /// Somebody closed a file that was open to be written, or a commit ended.
     closed: Condvar,

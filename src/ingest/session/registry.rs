@@ -25,6 +25,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -306,6 +307,8 @@ impl Registered {
             activity: self.activity.clone(),
             finisher: self.finisher.clone(),
             keep_caches: self.keep_caches,
+            names_made: AtomicU64::new(1),
+            names_synced: AtomicU64::new(0),
             state: Mutex::new(state),
             closed: Condvar::new(),
         });

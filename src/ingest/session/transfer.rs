@@ -138,6 +138,7 @@ impl Session {
         let bytes = bytes.clone();
         if bytes.has_file() {
             self.disk().link(&from.spool_path(old), &self.spool_path(node))?;
+            self.name_made();
         }
         let time = Timestamp::now();
         match &bytes {
@@ -146,6 +147,9 @@ impl Session {
             Bytes::Small { len, .. } => {
                 let mut small = vec![0; *len as usize];
                 from.bytes_in(source, old, 0..u64::MAX)?.read_at(&mut small, 0)?;
+                if target.small.file().is_none() {
+                    self.name_made();
+                }
                 let start = target.small.append(self.disk(), &small)?;
                 target.change(Op::Small { node, start, len: *len, time })?;
             }
