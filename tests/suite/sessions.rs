@@ -229,15 +229,7 @@ fn write_large(file: &fs::File, vault: &Path, seed: u64, len: usize) -> u64 {
 
 #[test]
 fn the_spool_stays_small_while_a_large_file_comes_in() {
-    let fixture = Fixture::new();
-    let config: PathBuf = fixture.path("vault/vault.toml");
-    let Fixture { dir, vault } = fixture;
-    drop(vault);
-    let text = fs::read_to_string(&config).unwrap();
-    let text = with_value(&text, "spool_mib", "16");
-    fs::write(&config, text).unwrap();
-    let vault = Arc::new(Vault::open(&dir.path().join("vault")).unwrap());
-    let Some(mut stage) = Stage::mount(Fixture { dir, vault }, &MountOptions::default()) else { return };
+    let Some(mut stage) = Stage::mount(fixture_with_spool(16), &MountOptions::default()) else { return };
     let dir = stage.fixture.vault.dir().to_owned();
     fs::create_dir(stage.path(".snapshot/large")).unwrap();
 
@@ -265,6 +257,17 @@ fn the_spool_stays_small_while_a_large_file_comes_in() {
     fs::rename(stage.path(".snapshot/large"), stage.path("builds/large")).unwrap();
     assert!(fs::read(stage.path("builds/large/game.pak")).unwrap() == expected);
     assert!(fs::read(stage.path("builds/large/other.pak")).unwrap() == noise(10, LEN));
+}
+
+/// Makes a vault whose spool holds no more than it must from so many MiB on.
+fn fixture_with_spool(mib: u32) -> Fixture {
+    let Fixture { dir, vault } = Fixture::new();
+    drop(vault);
+    let config: PathBuf = dir.path().join("vault/vault.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, with_value(&text, "spool_mib", &mib.to_string())).unwrap();
+    let vault = Arc::new(Vault::open(&dir.path().join("vault")).unwrap());
+    Fixture { dir, vault }
 }
 
 /// Returns a config with another value for `key`.
@@ -367,4 +370,72 @@ fn a_journal_that_repeats_itself_is_written_anew() {
     stage.remount();
     let after = crate::stage::walk(&stage.path("workspaces/w"));
     crate::stage::assert_trees(&before, &after, "the workspace before and after the remount");
+}
+
+/// Appends, overwrites, cuts and holes while the head of the file is on its way to the store, or is there.
+#[test]
+fn random_writes_into_a_large_file_hold_with_a_small_spool() {
+    use rand::{RngExt, SeedableRng};
+    let seed = crate::support::seed::seed();
+    let mut random = rand::rngs::SmallRng::seed_from_u64(seed);
+    let Some(mut stage) = Stage::mount(fixture_with_spool(4), &MountOptions::default()) else { return };
+    fs::create_dir(stage.path(".snapshot/s")).unwrap();
+    let open = |stage: &Stage| {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).open(stage.path(".snapshot/s/game.pak")).unwrap()
+    };
+    let mut file = open(&stage);
+    let mut expected: Vec<u8> = Vec::new();
+    let pool = noise(seed, 8 << 20);
+    let write = |file: &fs::File, expected: &mut Vec<u8>, offset: usize, piece: &[u8]| {
+        file.write_all_at(piece, offset as u64).unwrap();
+        expected.resize(expected.len().max(offset + piece.len()), 0);
+        expected[offset..offset + piece.len()].copy_from_slice(piece);
+    };
+    for step in 0..250 {
+        let start = random.random_range(0..6 << 20);
+        match random.random_range(0..100) {
+            0..70 => {
+                let len = random.random_range(1..400_000);
+                let end = expected.len();
+                write(&file, &mut expected, end, &pool[start..start + len]);
+            }
+            70..85 => {
+                let offset = random.random_range(0..=expected.len());
+                let len = random.random_range(1..100_000);
+                write(&file, &mut expected, offset, &pool[start..start + len]);
+            }
+            85..88 => {
+                let len = random.random_range(expected.len() * 3 / 4..=expected.len() + 100_000);
+                file.set_len(len as u64).unwrap();
+                expected.resize(len, 0);
+            }
+            88..91 => {
+                use nix::fcntl::{FallocateFlags, fallocate};
+                let offset = random.random_range(0..=expected.len());
+                let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+                fallocate(&file, flags, offset as i64, 300_000).unwrap();
+                let end = expected.len().min(offset + 300_000);
+                expected[offset..end].fill(0);
+            }
+            91..98 => {
+                let from = random.random_range(0..=expected.len());
+                let mut found = vec![0; 500_000.min(expected.len() - from)];
+                file.read_exact_at(&mut found, from as u64).unwrap();
+                assert!(found == expected[from..from + found.len()], "step {step}: other bytes from {from} on");
+            }
+            _ => {
+                drop(file);
+                if random.random_range(0..3) == 0 {
+                    stage.remount();
+                }
+                file = open(&stage);
+            }
+        }
+    }
+    drop(file);
+    assert!(fs::read(stage.path(".snapshot/s/game.pak")).unwrap() == expected, "the session has other bytes");
+    fs::rename(stage.path(".snapshot/s"), stage.path("builds/s")).unwrap();
+    stage.remount();
+    assert!(fs::read(stage.path("builds/s/game.pak")).unwrap() == expected, "the build has other bytes");
 }

@@ -33,6 +33,8 @@ pub(super) struct Activity {
     spool_bytes: AtomicU64,
     /// Bytes in the spool from which on storing no longer waits for quiet.
     spool_limit: u64,
+    /// When the thread last looked, there was something that could leave the spool.
+    is_draining: AtomicBool,
     /// Something changed since the thread last looked.
     has_work: AtomicBool,
     /// The thread is to end.
@@ -48,6 +50,7 @@ impl Activity {
             last_change: AtomicU64::new(0),
             spool_bytes: AtomicU64::new(0),
             spool_limit,
+            is_draining: AtomicBool::new(true),
             has_work: AtomicBool::new(false),
             stop: Mutex::new(false),
             woken: Condvar::new(),
@@ -85,17 +88,23 @@ impl Activity {
         self.spool_bytes.load(Relaxed) > self.spool_limit
     }
 
+    /// Returns from how many bytes on the spool is full.
+    pub(super) fn spool_limit(&self) -> u64 {
+        self.spool_limit
+    }
+
     /// Returns how many bytes are worth a flush while the spool is full: a sixteenth of what it may hold.
     pub(super) fn flush_len(&self) -> u64 {
         self.spool_limit / 16
     }
 
-    /// Holds a write back for a moment when there is so much in the spool that the store must catch up.
+    /// Holds a write back for a moment when there is so much in the spool that the store must catch up, and can.
     ///
     /// Never longer: a disk that stores nothing more must end in an error of a write, not in one that hangs.
     pub(super) fn wait_for_room(&self) {
         let (start, limit) = (Instant::now(), self.spool_limit.saturating_add(self.spool_limit / 2));
-        while self.spool_bytes.load(Relaxed) > limit && start.elapsed() < MAX_HOLD {
+        let must_wait = || self.spool_bytes.load(Relaxed) > limit && self.is_draining.load(Relaxed);
+        while must_wait() && start.elapsed() < MAX_HOLD {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -164,9 +173,9 @@ fn store_all(session: &Session, activity: &Activity) -> bool {
     let mut stored_len = 0;
     loop {
         let stored = session.store_one();
-        let Some(len) = stored.or_else(|| activity.is_full().then(|| session.store_head()).flatten()) else {
-            return true;
-        };
+        let stored = stored.or_else(|| activity.is_full().then(|| session.store_head()).flatten());
+        activity.is_draining.store(stored.is_some(), Relaxed);
+        let Some(len) = stored else { return true };
         stored_len += len;
         if stored_len >= activity.flush_len() && activity.is_full() {
             session.settle(true);

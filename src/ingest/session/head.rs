@@ -2,7 +2,8 @@
 //!
 //! When the spool is full, the file that has most of it gives its head to the store: what it has there becomes stored
 //! bytes, and the spool file a hole. The chunking goes on where it stopped, so that a file of any size is read once. A
-//! write into the head ends that: the file is then like any stored file that is patched.
+//! write into the head ends that: the file is then like any stored file that is patched, and is read from its start when
+//! it alone has filled the spool again.
 
 use super::nodes::{Body, Bytes};
 use super::op::{NodeNumber, Op};
@@ -83,7 +84,11 @@ impl Session {
             Ok((freed, stored.content.size))
         });
         match kept {
-            Ok((freed, end)) => {
+            Ok((None, _)) => {
+                state.heads.by_node.remove(&node);
+                None
+            }
+            Ok((Some(freed), end)) => {
                 state.heads.by_node.insert(node, Head { file: Some(file), end });
                 Some(freed)
             }
@@ -97,7 +102,8 @@ impl Session {
 
     fn next_head(&self) -> Option<Job> {
         let mut state = self.state.lock();
-        let (len, node) = state.open.keys().filter_map(|&node| state.head_worth(node)).max()?;
+        let limit = self.activity.spool_limit();
+        let (len, node) = state.open.keys().filter_map(|&node| state.head_worth(node, limit)).max()?;
         let end = state.nodes.bytes(node).ok()?.len() - MARGIN;
         if len < self.activity.flush_len() || state.heads.is_written_before(node, end) {
             return None;
@@ -115,14 +121,18 @@ impl Session {
         Ok(stored)
     }
 
-    /// Makes the stored head of a file count, and frees its room in the spool; returns how much that is.
-    fn keep_head(&self, state: &mut State, node: NodeNumber, stored: &Ingested) -> Result<u64> {
+    /// Makes the stored head of a file count, and frees its room in the spool; returns how much that is, if it can be.
+    fn keep_head(&self, state: &mut State, node: NodeNumber, stored: &Ingested) -> Result<Option<u64>> {
         self.store.is_durable(stored.ticket)?;
         let found = state.nodes.get(node)?;
-        let Body::File(bytes) = &found.body else { return Ok(0) };
+        let Body::File(bytes) = &found.body else { return Ok(None) };
         let (spool_len, own_end, time) = (bytes.spool_len(), bytes.len(), found.mtime);
         let (content, len) = (stored.content, stored.content.size);
-        let Some(file) = self.spool_to_read(state, node)? else { return Ok(0) };
+        // Behind the head all bytes must be in the spool.
+        if matches!(bytes, Bytes::Patched(patched) if patched.kept_len > len) {
+            return Ok(None);
+        }
+        let Some(file) = self.spool_to_read(state, node)? else { return Ok(None) };
         state.change(Op::Patched { node, content, len, own_end, time })?;
         if let Bytes::Patched(patched) = state.nodes.bytes_mut(node)? {
             patched.has_file = true;
@@ -130,18 +140,21 @@ impl Session {
         let left_len = state.nodes.bytes(node)?.spool_len();
         self.activity.spool_changed(spool_len, left_len);
         file.punch_hole(0, len)?;
-        Ok(spool_len.saturating_sub(left_len))
+        Ok(Some(spool_len.saturating_sub(left_len)))
     }
 }
 
 impl State {
     /// Returns how many bytes a file has in the spool when its head can go to the store, and its number.
-    fn head_worth(&self, node: NodeNumber) -> Option<(u64, NodeNumber)> {
+    fn head_worth(&self, node: NodeNumber, spool_limit: u64) -> Option<(u64, NodeNumber)> {
         let bytes = self.nodes.bytes(node).ok().filter(|bytes| bytes.has_file())?;
         let can_go = match bytes {
             Bytes::Spool { .. } => true,
-            // Of other patched files nobody knows where the chunking stopped.
-            Bytes::Patched(_) => self.heads.by_node.get(&node).is_some_and(|head| head.file.is_some()),
+            // Of other patched files nobody knows where the chunking stopped: they are read from the start.
+            Bytes::Patched(patched) => match self.heads.by_node.get(&node) {
+                Some(head) => head.file.is_some(),
+                None => patched.own_len() > spool_limit && patched.kept_len + 2 * MARGIN < patched.len,
+            },
             Bytes::Small { .. } | Bytes::Stored(_) => false,
         };
         let worth = bytes.spool_len().saturating_sub(MARGIN);
