@@ -236,6 +236,8 @@ fn restore_overwrites_only_when_told_so() {
 #[test]
 fn snapshot_tells_the_id_and_what_it_did() {
     let home = Home::with_vault();
+    // Files that were made just now are read again.
+    crate::support::settle();
     let ended = home.run(["snapshot", "game"]).succeeds();
     assert!(ended.stdout.starts_with("build 1: 3 files"), "{}", ended.stdout);
     assert_eq!(home.run(["snapshot", "game", "-q", "--id", "0.7.3"]).succeeds().stdout, "0.7.3\n");
