@@ -13,6 +13,7 @@ use crate::disk::DiskFile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::ByteSource;
 use crate::manifest::{Content, Timestamp};
+use parking_lot::MutexGuard;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -131,9 +132,8 @@ impl Session {
     /// `NoSpace` or `Io`, which the session remembers until the file is emptied or removed; `ReadOnly` once committed.
     pub fn write(&self, node: NodeNumber, offset: u64, bytes: &[u8]) -> Result<()> {
         self.activity.wait_for_room();
-        self.changing_bytes(node, offset == 0, |session, node| {
+        self.changing_bytes(node, offset == 0, |session, mut state| {
             let range = offset..offset.saturating_add(bytes.len() as u64);
-            let mut state = session.changing()?;
             if session.write_small(&mut state, node, &range, bytes)? {
                 return Ok(());
             }
@@ -167,8 +167,7 @@ impl Session {
     /// # Errors
     /// As [`Session::write`]; `TooLarge` for more than the disk's files can have.
     pub fn set_len(&self, node: NodeNumber, len: u64) -> Result<()> {
-        self.changing_bytes(node, len == 0, |session, node| {
-            let mut state = session.changing()?;
+        self.changing_bytes(node, len == 0, |session, mut state| {
             let old = state.nodes.bytes(node)?.len();
             state.cuts += u64::from(len < old);
             state.heads.changed(node, len.min(old));
@@ -205,9 +204,8 @@ impl Session {
                 return Err(Error::new(ErrorKind::NoSpace, "there is not enough room on the vault's disk"));
             }
             Space::Reserve => {}
-            Space::Zero if offset < size => self.changing_bytes(node, false, |session, node| {
+            Space::Zero if offset < size => self.changing_bytes(node, false, |session, mut state| {
                 let range = offset..end.min(size);
-                let mut state = session.changing()?;
                 let file = session.spool_to_write(&mut state, node)?;
                 state.heads.changed(node, range.start);
                 file.punch_hole(range.start, range.end - range.start)?;
@@ -242,8 +240,9 @@ impl Session {
         }
         if from_offset == offset
             && let Some(content) = from.content()
-            && self
-                .changing_bytes(node, offset == 0, |session, node| session.refer(node, content, offset, offset + len))?
+            && self.changing_bytes(node, offset == 0, |session, mut state| {
+                session.refer(&mut state, node, content, offset..offset + len)
+            })?
         {
             return Ok(len);
         }
@@ -500,8 +499,8 @@ impl Session {
     }
 
     /// Makes the bytes of `content` up to `end` those of a file that has none, or just those before `offset`.
-    fn refer(&self, node: NodeNumber, content: Content, offset: u64, end: u64) -> Result<bool> {
-        let mut state = self.changing()?;
+    fn refer(&self, state: &mut State, node: NodeNumber, content: Content, range: Range<u64>) -> Result<bool> {
+        let Range { start: offset, end } = range;
         let goes_on = match state.nodes.bytes(node)? {
             Bytes::Spool { len: 0, .. } => offset == 0,
             Bytes::Patched(patched) => patched.content == content && patched.is_start(offset),
@@ -524,7 +523,7 @@ impl Session {
             }
             self.disk().remove(&self.spool_path(node))?;
         }
-        self.note_time(&mut state, node)?;
+        self.note_time(state, node)?;
         Ok(true)
     }
 
@@ -538,16 +537,21 @@ impl Session {
         self.note_time(state, node)
     }
 
+    /// Writes the bytes of a small file to the log, and returns where they start.
+    pub(super) fn append_small(&self, state: &mut State, bytes: &[u8]) -> Result<u64> {
+        if state.small.file().is_none() {
+            self.name_made();
+        }
+        state.small.append(self.disk(), bytes)
+    }
+
     /// Writes the first bytes of an empty file to the log, when they are few; `false` if they belong elsewhere.
     fn write_small(&self, state: &mut State, node: NodeNumber, range: &Range<u64>, bytes: &[u8]) -> Result<bool> {
         let is_new = matches!(state.nodes.bytes(node)?, Bytes::Spool { len: 0, has_file: false });
         if !is_new || range.start > 0 || bytes.is_empty() || bytes.len() > MAX_SMALL_LEN {
             return Ok(false);
         }
-        if state.small.file().is_none() {
-            self.name_made();
-        }
-        let start = state.small.append(self.disk(), bytes)?;
+        let start = self.append_small(state, bytes)?;
         let (len, time) = (bytes.len() as u32, Timestamp::now());
         self.counting_spool(state, node, |state| state.change(Op::Small { node, start, len, time }).map(drop))?;
         Ok(true)
@@ -579,14 +583,18 @@ impl Session {
     }
 
     /// Runs a change of a file's bytes, from its start on when `anew`, and remembers how the disk failed.
-    fn changing_bytes<T>(
-        &self,
+    ///
+    /// The change has the state locked, and may let go of it.
+    fn changing_bytes<'a, T>(
+        &'a self,
         node: NodeNumber,
         anew: bool,
-        change: impl FnOnce(&Session, NodeNumber) -> Result<T>,
+        change: impl FnOnce(&'a Session, MutexGuard<'a, State>) -> Result<T>,
     ) -> Result<T> {
-        let started = self.changing().and_then(|mut state| state.start_writing(node, anew));
-        let result = started.and_then(|()| change(self, node));
+        let result = self.changing().and_then(|mut state| {
+            state.start_writing(node, anew)?;
+            change(self, state)
+        });
         if let Err(error) = &result
             && matches!(error.kind(), ErrorKind::NoSpace | ErrorKind::Io | ErrorKind::Corrupt)
         {

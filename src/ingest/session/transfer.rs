@@ -147,10 +147,7 @@ impl Session {
             Bytes::Small { len, .. } => {
                 let mut small = vec![0; *len as usize];
                 from.bytes_in(source, old, 0..u64::MAX)?.read_at(&mut small, 0)?;
-                if target.small.file().is_none() {
-                    self.name_made();
-                }
-                let start = target.small.append(self.disk(), &small)?;
+                let start = self.append_small(target, &small)?;
                 target.change(Op::Small { node, start, len: *len, time })?;
             }
             Bytes::Patched(patched) => {
