@@ -3,6 +3,14 @@
 //! The same input always gives the same bytes; nothing here does I/O. Data that will not shrink is recognised from a
 //! sample and kept raw, everything else is tried with zstd.
 
+pub mod byte_delta;
+pub mod dictionary;
+pub mod features;
+mod frame;
+pub mod prefix;
+#[cfg(test)]
+mod samples;
+
 use crate::error::{Error, Result};
 use zstd::zstd_safe::{CCtx, CParameter, DCtx};
 
