@@ -135,6 +135,20 @@ mod tests {
         assert!(train(&[&b"ab"[..]; 100], 1000).is_none());
         assert!(train(&[&b""[..]; 100], 1000).is_none());
         assert!(train(&[&[7; 10_000]], 10).is_none());
+        assert!(train(&[&[7; 10_000]], 1000).is_none());
+    }
+
+    #[test]
+    fn samples_of_one_byte_or_of_noise_do_no_harm() {
+        let mut random = Random::new(5);
+        let noise: Vec<Vec<u8>> = (0..100).map(|len| random.bytes(len * 10)).collect();
+        for samples in [vec![&[7; 1000][..]; 20], noise.iter().map(Vec::as_slice).collect()] {
+            if let Some(bytes) = train(&samples, 1000) {
+                let dictionary = Dictionary::new(&bytes, 3).unwrap();
+                let stored = dictionary.encode(samples[1], usize::MAX).unwrap();
+                assert_eq!(dictionary.decode(&stored, samples[1].len()).unwrap(), samples[1]);
+            }
+        }
     }
 
     #[test]

@@ -44,11 +44,12 @@ pub fn super_features(plain: &[u8]) -> Option<[u64; SUPER_FEATURE_COUNT]> {
         let before = &plain[(lane * len).saturating_sub(WINDOW)..lane * len];
         before.iter().fold(0, |hash, &byte| roll(hash, byte))
     });
-    for at in 0..len {
-        for lane in 0..LANES {
-            hashes[lane] = roll(hashes[lane], lanes[lane][at]);
-            if hashes[lane] & PICK_MASK == 0 {
-                pick(&mut features, hashes[lane]);
+    let [first, second, third, fourth] = lanes.map(<[u8]>::iter);
+    for (((&first, &second), &third), &fourth) in first.zip(second).zip(third).zip(fourth) {
+        for (hash, byte) in hashes.iter_mut().zip([first, second, third, fourth]) {
+            *hash = roll(*hash, byte);
+            if *hash & PICK_MASK == 0 {
+                pick(&mut features, *hash);
             }
         }
     }

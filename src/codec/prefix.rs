@@ -68,9 +68,10 @@ mod tests {
 
     #[test]
     fn every_kind_of_change_comes_back() {
-        for level in [1, 3, 19] {
+        // The highest level is slow: it gets a few.
+        for (level, step) in [(1, 1), (3, 1), (19, 10)] {
             let mut encoder = Prefix::new(level);
-            for (name, base, plain) in pairs() {
+            for (name, base, plain) in pairs().into_iter().step_by(step) {
                 let delta = encoder.encode(&base, &plain, usize::MAX).unwrap();
                 assert_eq!(decode(&base, delta, plain.len()).unwrap(), plain, "{name}");
             }
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn working_memory_leaves_no_trace() {
         let mut used = Prefix::new(3);
-        for (name, base, plain) in pairs() {
+        for (name, base, plain) in pairs().into_iter().step_by(3) {
             let fresh = Prefix::new(3).encode(&base, &plain, usize::MAX).map(<[u8]>::to_vec);
             assert_eq!(used.encode(&base, &plain, usize::MAX).map(<[u8]>::to_vec), fresh, "{name}");
         }
@@ -119,10 +120,7 @@ mod tests {
     #[test]
     fn hostile_bytes_are_corrupt_or_something_else() {
         let mut encoder = Prefix::new(3);
-        survives_hostile_bytes(
-            |base, plain| encoder.encode(base, plain, usize::MAX).map(<[u8]>::to_vec),
-            |base, delta, plain_len| decode(base, delta, plain_len),
-        );
+        survives_hostile_bytes(|base, plain| encoder.encode(base, plain, usize::MAX).map(<[u8]>::to_vec), decode);
         assert!(decode(&[], &[], usize::MAX).is_err());
     }
 }

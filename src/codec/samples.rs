@@ -34,7 +34,7 @@ impl Random {
         let mut plain = base.clone();
         let (mut at, mut changed) = (self.below(32), 0);
         while at + 4 <= len {
-            let address = u32::from_le_bytes(plain[at..at + 4].try_into().unwrap());
+            let address = u32::from_le_bytes(plain[at..at + 4].try_into().expect("four bytes"));
             let moved = address.wrapping_add([0x40, 0x1230, 0u32.wrapping_sub(0x40)][self.below(3)]);
             plain[at..at + 4].copy_from_slice(&moved.to_le_bytes());
             at += 8 + self.below(32);
