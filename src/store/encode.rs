@@ -21,7 +21,8 @@ const BASE_COST: usize = 3 * ChunkKey::LEN;
 /// A difference below this share of the chunk is good enough to look no further.
 const GOOD_SHARE: usize = 16;
 
-/// From this share of the chunk on the other codec of differences is tried, too.
+/// Where byte differences take more than this share of the chunk, a zstd prefix is tried, too: on machine code it is
+/// seven times larger, elsewhere often a little smaller.
 const SECOND_CODEC_SHARE: usize = 25;
 
 /// The most similar chunks that are tried.
@@ -66,7 +67,7 @@ struct Workshop {
 impl Default for Workshop {
     fn default() -> Workshop {
         let (encoder, prefix) = (Encoder::default(), Prefix::new(ZSTD_LEVEL));
-        Workshop { encoder, prefix, differences: ByteDelta::default(), best: Best::default() }
+        Workshop { encoder, prefix, differences: ByteDelta::new(ZSTD_LEVEL), best: Best::default() }
     }
 }
 
@@ -191,13 +192,13 @@ impl Store {
     ) -> Result<()> {
         // A base that cannot be read is no base; whoever reads its own files is told.
         let Ok(base) = self.base_plain(&bases) else { return Ok(()) };
-        if let Some(stored) = prefix.encode(&base, plain, best.limit(plain.len())) {
-            best.keep(Encoding::Prefix, &bases, stored);
+        if let Some(stored) = differences.encode(&base, plain, best.limit(plain.len())) {
+            best.keep(Encoding::Differences, &bases, stored);
         }
         if best.share(plain.len()) < SECOND_CODEC_SHARE
-            && let Some(stored) = differences.encode(&base, plain, best.limit(plain.len()))
+            && let Some(stored) = prefix.encode(&base, plain, best.limit(plain.len()))
         {
-            best.keep(Encoding::Differences, &bases, stored);
+            best.keep(Encoding::Prefix, &bases, stored);
         }
         Ok(())
     }
