@@ -14,7 +14,10 @@
 //! | 1      | 8    | start of the BLAKE3 of kind, body and plain text            |
 //! | 9      | rest | body, told where the kind is parsed                         |
 
+mod deflate;
 mod fields;
+mod gzip;
+mod inflate;
 mod lz4;
 
 use crate::error::{Error, Result};
@@ -39,6 +42,10 @@ pub enum Opener<'a> {
         /// The blocks, in order; together all the bytes.
         blocks: &'a [Lz4Block],
     },
+    /// One raw deflate stream, as an entry of a zip.
+    Deflate,
+    /// One gzip member.
+    Gzip,
 }
 
 /// What worked last in a file, to be tried first; a new one for every file.
@@ -52,7 +59,8 @@ pub struct Hint {
 pub struct Piece {
     /// Where the piece lies in the stream.
     pub stored: Range<usize>,
-    /// What it says.
+    /// What it says; for a segment of a deflate stream after up to 32 KiB that it may refer to, which the piece before
+    /// ends with.
     pub plain: Vec<u8>,
     /// How its bytes are made again from `plain`.
     pub recipe: Vec<u8>,
@@ -122,16 +130,33 @@ pub fn open(opener: Opener<'_>, stored: &[u8], hint: &mut Hint) -> std::result::
             let body = lz4::recipe(blocks, stored, &plain, hint)?;
             Ok(vec![prove(Kind::Lz4, 0..stored.len(), stored, plain, &body)?])
         }
+        Opener::Deflate => open_deflate(stored, 0, 0),
+        Opener::Gzip => open_deflate(stored, gzip::header_len(stored)?, gzip::TRAILER_LEN),
     }
+}
+
+/// Opens the deflate stream between `lead_len` and `tail_len` other bytes.
+fn open_deflate(stored: &[u8], lead_len: usize, tail_len: usize) -> std::result::Result<Vec<Piece>, Refusal> {
+    let inflated = inflate::inflate(&stored[lead_len..])?;
+    // Another member behind the first would be kept in the recipe as it is.
+    if inflated.stored_len.map(|len| lead_len + len + tail_len) != Some(stored.len()) {
+        return Err(Refusal::NotThisFormat);
+    }
+    let segments = deflate::segments(stored, lead_len, &inflated, deflate::SEGMENT_LEN)?;
+    segments.into_iter().map(|it| prove(Kind::Deflate, it.stored, stored, it.plain, &it.body)).collect()
 }
 
 /// Returns what a stream says, to be the base of a delta: decoding alone, nothing is re-created.
 ///
+/// A deflate stream may be cut off behind any byte and gives what it says up to there.
+///
 /// # Errors
-/// `NotThisFormat` if the bytes do not decode, `TooLarge` if they decode to more than [`MAX_PLAIN_LEN`].
+/// `NotThisFormat` if the bytes do not decode, `TooLarge` if they decode to more than is opened.
 pub fn plain(opener: Opener<'_>, stored: &[u8]) -> std::result::Result<Vec<u8>, Refusal> {
     match opener {
         Opener::Lz4 { blocks } => lz4::plain(blocks, stored),
+        Opener::Deflate => Ok(inflate::inflate(stored)?.plain),
+        Opener::Gzip => Ok(inflate::inflate(&stored[gzip::header_len(stored)?..])?.plain),
     }
 }
 
@@ -200,12 +225,14 @@ impl<'a> Payload<'a> {
 #[repr(u8)]
 enum Kind {
     Lz4 = 1,
+    Deflate = 2,
 }
 
 impl Kind {
     fn from_number(number: u8) -> Result<Kind> {
         match number {
             1 => Ok(Kind::Lz4),
+            2 => Ok(Kind::Deflate),
             _ => Err(Error::corrupt(format!("the kind {number} of opened streams is unknown to this version"))),
         }
     }
@@ -246,6 +273,7 @@ fn check_of(kind: Kind, body: &[u8], plain: &[u8]) -> [u8; HEAD_LEN - 1] {
 fn recreate_body(kind: Kind, body: &[u8], plain: &[u8], stored_len: usize) -> Result<Vec<u8>> {
     match kind {
         Kind::Lz4 => lz4::recreate(body, plain, stored_len),
+        Kind::Deflate => deflate::recreate(body, plain, stored_len),
     }
 }
 
@@ -267,6 +295,12 @@ mod tests {
         }
         text.truncate(len);
         text
+    }
+
+    /// Bytes that do not shrink, the same every time.
+    pub(super) fn noise(len: usize) -> Vec<u8> {
+        let mut random = Random(len as u64);
+        (0..len).map(|_| random.below(256) as u8).collect()
     }
 
     struct Random(u64);
@@ -305,6 +339,18 @@ mod tests {
         }
     }
 
+    /// Mutates a recipe's body behind its check, as no damage can.
+    fn assert_forgeries_end(kind: Kind, piece: &Piece, rounds: u32) {
+        let mut random = Random(14);
+        for _ in 0..rounds {
+            let body = mutate(&piece.recipe[HEAD_LEN..], &mut random);
+            match recreate_body(kind, &body, &piece.plain, piece.stored.len()) {
+                Ok(stored) => assert!(stored.len() <= MAX_PLAIN_LEN),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt),
+            }
+        }
+    }
+
     #[test]
     fn damaged_lz4_is_an_error() {
         let text = text(3_000);
@@ -319,6 +365,25 @@ mod tests {
             let plain_len = plain(Opener::Lz4 { blocks: &[block] }, &hostile).map(|plain| plain.len());
             assert!(matches!(plain_len, Ok(3_000) | Err(Refusal::NotThisFormat)));
         }
+    }
+
+    #[test]
+    fn damaged_deflate_is_an_error() {
+        let text = text(3_000);
+        let stored = miniz_oxide::deflate::compress_to_vec(&text, 6);
+        let pieces = open(Opener::Deflate, &stored, &mut Hint::default()).unwrap();
+        assert_damage_is_found(&pieces[0], 100_000);
+        assert_forgeries_end(Kind::Deflate, &pieces[0], 4_000);
+        let mut random = Random(13);
+        let mut opened = 0;
+        for _ in 0..4_000 {
+            let hostile = mutate(&stored, &mut random);
+            if let Ok(pieces) = open(Opener::Deflate, &hostile, &mut Hint::default()) {
+                assert!(recreate(&pieces[0].recipe, &pieces[0].plain, hostile.len()).unwrap() == hostile);
+                opened += 1;
+            }
+        }
+        assert!(opened > 0, "no mutation left a stream");
     }
 
     #[test]
