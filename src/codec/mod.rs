@@ -10,6 +10,7 @@ mod frame;
 pub mod prefix;
 #[cfg(test)]
 mod samples;
+pub mod opened;
 
 use crate::error::{Error, Result};
 use zstd::zstd_safe::{CCtx, CParameter, DCtx};
