@@ -7,10 +7,10 @@ pub mod byte_delta;
 pub mod dictionary;
 pub mod features;
 mod frame;
+pub mod opened;
 pub mod prefix;
 #[cfg(test)]
 mod samples;
-pub mod opened;
 
 use crate::error::{Error, Result};
 use zstd::zstd_safe::{CCtx, CParameter, DCtx};
@@ -40,6 +40,9 @@ pub enum Encoding {
     Prefix = 2,
     /// Byte for byte differences to the bases, see [`byte_delta`].
     Differences = 3,
+    /// How a piece of a compressed stream is made again, and what it says as a difference to what the bases say; see
+    /// [`opened`].
+    Opened = 4,
 }
 
 impl Encoding {
@@ -53,6 +56,7 @@ impl Encoding {
             1 => Ok(Encoding::Zstd),
             2 => Ok(Encoding::Prefix),
             3 => Ok(Encoding::Differences),
+            4 => Ok(Encoding::Opened),
             _ => Err(Error::corrupt(format!("the encoding {number} is unknown to this version"))),
         }
     }
@@ -92,7 +96,8 @@ impl Encoder {
     }
 }
 
-/// Returns the plain bytes of `stored`, which must be exactly `plain_len`; `base` is what the chunk's bases hold.
+/// Returns the plain bytes of `stored`, which must be exactly `plain_len`; `base` is what the chunk's bases hold, or for
+/// an opened chunk what they say.
 ///
 /// # Errors
 /// `Corrupt` if the bytes do not decode to that many.
@@ -115,6 +120,7 @@ pub fn decode(encoding: Encoding, stored: &[u8], base: &[u8], plain_len: usize) 
         }
         Encoding::Prefix => plain = prefix::decode(base, stored, plain_len)?,
         Encoding::Differences => plain = byte_delta::decode(base, stored, plain_len)?,
+        Encoding::Opened => plain = opened::Form::parse(stored)?.bytes(base, plain_len)?,
     }
     if plain.len() != plain_len {
         return Err(Error::corrupt(format!("{} bytes came out where {plain_len} are expected", plain.len())));

@@ -3,6 +3,7 @@
 //! Candidates for bases are what stood at the same place in the earlier version of the file, and chunks that share
 //! super-features. The smallest form wins, with a bonus for forms that need no base.
 
+use super::decode::Reach;
 use super::{Class, Put, Store};
 use crate::codec::byte_delta::ByteDelta;
 use crate::codec::features::super_features;
@@ -16,7 +17,7 @@ use std::cell::RefCell;
 const MIN_DELTA_LEN: usize = 256;
 
 /// Bytes that a base costs beside the difference: its key in the pack, in the footer and in the catalogue.
-const BASE_COST: usize = 3 * ChunkKey::LEN;
+pub(super) const BASE_COST: usize = 3 * ChunkKey::LEN;
 
 /// A difference below this share of the chunk is good enough to look no further.
 const GOOD_SHARE: usize = 16;
@@ -56,18 +57,44 @@ pub(super) struct Encoded<'a> {
     pub(super) stored: &'a [u8],
 }
 
-/// Working memory of a thread.
-struct Workshop {
-    encoder: Encoder,
+/// Makes differences; keeps its working memory.
+pub(super) struct Differ {
     prefix: Prefix,
     differences: ByteDelta,
-    best: Best,
+    stored: Vec<u8>,
 }
 
-impl Default for Workshop {
-    fn default() -> Workshop {
-        let (encoder, prefix) = (Encoder::default(), Prefix::new(ZSTD_LEVEL));
-        Workshop { encoder, prefix, differences: ByteDelta::new(ZSTD_LEVEL), best: Best::default() }
+impl Differ {
+    /// Calls `act` with the differ of this thread.
+    pub(super) fn with<T>(act: impl FnOnce(&mut Differ) -> T) -> T {
+        thread_local! {
+            static DIFFER: RefCell<Differ> = RefCell::new(Differ {
+                prefix: Prefix::new(ZSTD_LEVEL),
+                differences: ByteDelta::new(ZSTD_LEVEL),
+                stored: Vec::new(),
+            });
+        }
+        DIFFER.with(|differ| act(&mut differ.borrow_mut()))
+    }
+
+    /// Returns `plain` as a difference to `base`; `None` if it would not be smaller than it is.
+    pub(super) fn smallest(&mut self, base: &[u8], plain: &[u8]) -> Option<(Encoding, &[u8])> {
+        let mut found = None;
+        let mut limit = plain.len();
+        if let Some(stored) = self.differences.encode(base, plain, limit) {
+            limit = stored.len();
+            self.stored.clear();
+            self.stored.extend_from_slice(stored);
+            found = Some(Encoding::Differences);
+        }
+        if limit > plain.len() / SECOND_CODEC_SHARE
+            && let Some(stored) = self.prefix.encode(base, plain, limit)
+        {
+            self.stored.clear();
+            self.stored.extend_from_slice(stored);
+            found = Some(Encoding::Prefix);
+        }
+        found.map(|encoding| (encoding, &self.stored[..]))
     }
 }
 
@@ -82,71 +109,51 @@ impl Store {
     /// Calls `take` with the smallest form of a chunk that is not stored yet.
     pub(super) fn encode(&self, chunk: &Chunk<'_>, take: &mut dyn FnMut(Encoded<'_>) -> Result<Put>) -> Result<Put> {
         thread_local! {
-            static WORKSHOP: RefCell<Workshop> = RefCell::default();
+            static ENCODER: RefCell<Encoder> = RefCell::default();
         }
-        WORKSHOP.with(|workshop| {
-            let Workshop { encoder, prefix, differences, best } = &mut *workshop.borrow_mut();
-            let plain = chunk.plain;
-            best.found = None;
-            best.stored.clear();
-            let mut features = None;
-            if chunk.class == Class::Data && plain.len() >= MIN_DELTA_LEN {
-                self.try_earlier(chunk, prefix, differences, best)?;
-                // Half of each is enough for the table.
-                features = super_features(plain).map(|features| features.map(|feature| (feature >> 32) as u32));
-                if let Some(features) = &features
-                    && best.share(plain.len()) < GOOD_SHARE
-                {
-                    self.try_similar(chunk, features, prefix, differences, best)?;
-                }
+        let plain = chunk.plain;
+        let mut best = Best::default();
+        let mut features = None;
+        if chunk.class == Class::Data && plain.len() >= MIN_DELTA_LEN {
+            self.try_earlier(chunk, &mut best)?;
+            // Half of each is enough for the table.
+            features = super_features(plain).map(|features| features.map(|feature| (feature >> 32) as u32));
+            if let Some(features) = &features
+                && best.share(plain.len()) < GOOD_SHARE
+            {
+                self.try_similar(chunk, features, &mut best)?;
             }
-            let put = match &best.found {
-                // What is this small already is not made smaller without a base.
-                Some((encoding, bases)) if best.share(plain.len()) >= GOOD_SHARE => {
-                    take(Encoded { encoding: *encoding, bases, stored: &best.stored })?
+        }
+        let is_good = best.share(plain.len()) >= GOOD_SHARE;
+        let put = ENCODER.with(|encoder| {
+            let mut encoder = encoder.borrow_mut();
+            // What is this small already is not made smaller without a base.
+            let (own_encoding, own) = if is_good { (Encoding::Raw, plain) } else { encoder.encode(plain) };
+            match &best.found {
+                // A base must be decoded for ever, so it has to pay.
+                Some((encoding, bases)) if best.stored.len() + bases.len() * BASE_COST < own.len() / 10 * 9 => {
+                    take(Encoded { encoding: *encoding, bases, stored: &best.stored })
                 }
-                found => {
-                    let (own_encoding, own) = encoder.encode(plain);
-                    match found {
-                        // A base must be decoded for ever, so it has to pay.
-                        Some((encoding, bases)) if best.stored.len() + bases.len() * BASE_COST < own.len() / 10 * 9 => {
-                            take(Encoded { encoding: *encoding, bases, stored: &best.stored })?
-                        }
-                        _ => take(Encoded { encoding: own_encoding, bases: &[], stored: own })?,
-                    }
-                }
-            };
-            if let Some(features) = &features {
-                self.similar.insert(features, chunk.id.key());
+                _ => take(Encoded { encoding: own_encoding, bases: &[], stored: own }),
             }
-            Ok(put)
-        })
+        })?;
+        if let Some(features) = &features {
+            self.similar.insert(features, chunk.id.key());
+        }
+        Ok(put)
     }
 
-    fn try_earlier(
-        &self,
-        chunk: &Chunk<'_>,
-        prefix: &mut Prefix,
-        differences: &mut ByteDelta,
-        best: &mut Best,
-    ) -> Result<()> {
+    fn try_earlier(&self, chunk: &Chunk<'_>, best: &mut Best) -> Result<()> {
         let Earlier { chunks, main } = chunk.earlier;
         let bases: Vec<ChunkKey> = chunks.iter().map(ChunkId::key).collect();
         let Some(main) = bases.get(main).copied() else { return Ok(()) };
         if let Some(bases) = self.within_bounds(bases, main)? {
-            self.try_bases(chunk.plain, bases, prefix, differences, best)?;
+            self.try_bases(chunk.plain, bases, best)?;
         }
         Ok(())
     }
 
-    fn try_similar(
-        &self,
-        chunk: &Chunk<'_>,
-        features: &[u32; 3],
-        prefix: &mut Prefix,
-        differences: &mut ByteDelta,
-        best: &mut Best,
-    ) -> Result<()> {
+    fn try_similar(&self, chunk: &Chunk<'_>, features: &[u32; 3], best: &mut Best) -> Result<()> {
         let mut tried = 0;
         for start in self.similar.find(features) {
             let found = match self.writer.pending_like(start) {
@@ -160,7 +167,7 @@ impl Store {
             }
             tried += 1;
             if let Some(bases) = self.within_bounds(vec![key], key)? {
-                self.try_bases(chunk.plain, bases, prefix, differences, best)?;
+                self.try_bases(chunk.plain, bases, best)?;
             }
         }
         Ok(())
@@ -182,37 +189,21 @@ impl Store {
     }
 
     /// Encodes `plain` as a difference to `bases`, and keeps it if it is the smallest so far.
-    fn try_bases(
-        &self,
-        plain: &[u8],
-        bases: Vec<ChunkKey>,
-        prefix: &mut Prefix,
-        differences: &mut ByteDelta,
-        best: &mut Best,
-    ) -> Result<()> {
+    fn try_bases(&self, plain: &[u8], bases: Vec<ChunkKey>, best: &mut Best) -> Result<()> {
         // A base that cannot be read is no base; whoever reads its own files is told.
-        let Ok(base) = self.base_plain(&bases) else { return Ok(()) };
-        if let Some(stored) = differences.encode(&base, plain, best.limit(plain.len())) {
-            best.keep(Encoding::Differences, &bases, stored);
-        }
-        if best.share(plain.len()) < SECOND_CODEC_SHARE
-            && let Some(stored) = prefix.encode(&base, plain, best.limit(plain.len()))
-        {
-            best.keep(Encoding::Prefix, &bases, stored);
-        }
+        let Ok(base) = self.concat(&bases, &mut Reach::WHOLE.clone()) else { return Ok(()) };
+        Differ::with(|differ| {
+            if let Some((encoding, stored)) = differ.smallest(&base, plain)
+                && (best.found.is_none() || stored.len() < best.stored.len())
+            {
+                best.keep(encoding, bases, stored);
+            }
+        });
         Ok(())
     }
 }
 
 impl Best {
-    /// Returns how many bytes a difference must stay below to be kept.
-    fn limit(&self, plain_len: usize) -> usize {
-        match self.found {
-            Some(_) => self.stored.len(),
-            None => plain_len,
-        }
-    }
-
     /// Returns how many times smaller than the chunk the difference is; 0 without one.
     fn share(&self, plain_len: usize) -> usize {
         match self.found {
@@ -221,8 +212,8 @@ impl Best {
         }
     }
 
-    fn keep(&mut self, encoding: Encoding, bases: &[ChunkKey], stored: &[u8]) {
-        self.found = Some((encoding, bases.to_vec()));
+    fn keep(&mut self, encoding: Encoding, bases: Vec<ChunkKey>, stored: &[u8]) {
+        self.found = Some((encoding, bases));
         self.stored.clear();
         self.stored.extend_from_slice(stored);
     }

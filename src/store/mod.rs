@@ -3,8 +3,10 @@
 //! [`Store::put`] takes plain bytes, finds out whether they are there already, encodes them and appends them to an open
 //! pack. [`Store::get`] finds a chunk, decodes it and checks it against its id before anyone sees it.
 
-mod bases;
+mod chain;
+mod decode;
 mod encode;
+mod opened;
 mod pack;
 mod reader;
 mod similar;
@@ -12,15 +14,17 @@ mod writer;
 
 pub(crate) use writer::create_pack_folders;
 
-pub use bases::{MAX_BASE_BYTES, MAX_DEPTH};
+pub use chain::{MAX_BASE_BYTES, MAX_DEPTH};
 pub use encode::{Chunk, Earlier};
+pub use opened::{MAX_CLOSED_BYTES, OpenedForm};
 pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, read_entry, read_index};
 
-use crate::catalogue::{Catalogue, ChunkPlace, NewPack, Record};
-use crate::codec::Encoder;
+use crate::catalogue::{Catalogue, NewPack, Record};
+use crate::codec::{Encoder, Encoding};
 use crate::disk::Disk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ChunkId, ChunkKey, PackId};
+use encode::Encoded;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use reader::PackReader;
@@ -90,6 +94,8 @@ pub struct Store {
     cache: Cache<ChunkKey, Arc<[u8]>, ByLength>,
     /// Bases, which nobody has checked against an id: what is decoded from them is checked.
     bases: Cache<ChunkKey, Arc<[u8]>, ByLength>,
+    /// What opened bases say, as little checked.
+    texts: Cache<ChunkKey, Arc<[u8]>, ByLength>,
 }
 
 #[derive(Clone)]
@@ -111,6 +117,7 @@ impl Store {
             similar: Similar::new(disk.clone()),
             cache: Cache::with_weighter(4096, CACHE_BYTES, ByLength),
             bases: Cache::with_weighter(2048, BASE_CACHE_BYTES, ByLength),
+            texts: Cache::with_weighter(256, BASE_CACHE_BYTES, ByLength),
             disk,
             catalogue,
         }
@@ -141,11 +148,11 @@ impl Store {
     /// # Errors
     /// As [`Store::get`].
     pub fn get_uncached(&self, id: ChunkId) -> Result<Vec<u8>> {
-        if let Some(pending) = self.writer.pending(id.key()) {
-            let base = self.base_plain(&pending.entry.bases)?;
-            return self.writer.read_pending(&pending, &base);
+        match self.stored(id.key())? {
+            Some(stored) => self.checked(id, stored),
+            None => Err(Error::corrupt(format!("chunk {id} is in no pack that the catalogue knows"))
+                .with_hint("run `gamevault repair`; if it stays missing, `gamevault verify` names the files")),
         }
-        self.read_at_place(id, self.catalogue.chunk(id.key())?)
     }
 
     /// Calls `visit` with the plain bytes of each of `ids`, in their order, past the cache; looks them up together.
@@ -156,23 +163,12 @@ impl Store {
         for (&id, place) in ids.iter().zip(self.catalogue.chunks(ids)?) {
             // What is not sealed yet has no place; it may get one between the two looks.
             let plain = match place {
-                Some(_) => self.read_at_place(id, place)?,
+                Some(place) => self.checked(id, self.reader.read(place)?)?,
                 None => self.get_uncached(id)?,
             };
             visit(&plain)?;
         }
         Ok(())
-    }
-
-    fn read_at_place(&self, id: ChunkId, place: Option<ChunkPlace>) -> Result<Vec<u8>> {
-        match place {
-            Some(place) => {
-                let base = self.base_plain(&place.bases).map_err(|error| error.context(format!("chunk {id}")))?;
-                self.reader.read(id, place, &base)
-            }
-            None => Err(Error::corrupt(format!("chunk {id} is in no pack that the catalogue knows"))
-                .with_hint("run `gamevault repair`; if it stays missing, `gamevault verify` names the files")),
-        }
     }
 
     /// Tells whether the chunk is stored, durable or not.
@@ -196,27 +192,42 @@ impl Store {
     /// # Errors
     /// `NoSpace` or `Io` from the disk: then the chunks of the open pack are lost, and their tickets say so.
     pub fn put_chunk(&self, chunk: &Chunk<'_>) -> Result<Put> {
-        let id = chunk.id;
+        match self.known(chunk.id)? {
+            Some(put) => Ok(put),
+            None => self.encode(chunk, &mut |encoded| self.append(chunk, &encoded)),
+        }
+    }
+
+    /// Stores a piece of a compressed stream as [`Store::opened_form`] made it, unless it is there.
+    ///
+    /// # Errors
+    /// As [`Store::put_chunk`].
+    pub fn put_opened(&self, chunk: &Chunk<'_>, form: &OpenedForm) -> Result<Put> {
+        let encoded = Encoded { encoding: Encoding::Opened, bases: &form.bases, stored: &form.stored };
+        self.known(chunk.id)?.map_or_else(|| self.append(chunk, &encoded), Ok)
+    }
+
+    /// Returns what is to be said of a chunk that is there.
+    fn known(&self, id: ChunkId) -> Result<Option<Put>> {
         // In this order: a chunk that is sealed between the two looks is found by the second.
         if let Some(pending) = self.writer.pending(id.key()) {
-            return Ok(Put { id, ticket: Ticket::pack(pending.ticket), stored_len: 0 });
+            return Ok(Some(Put { id, ticket: Ticket::pack(pending.ticket), stored_len: 0 }));
         }
-        if self.catalogue.chunk(id.key())?.is_some() {
-            return Ok(Put { id, ticket: Ticket::default(), stored_len: 0 });
-        }
-        self.encode(chunk, &mut |encoded| {
-            let entry = PackEntry {
-                kind: EntryKind::Chunk,
-                encoding: encoded.encoding,
-                offset: 0,
-                stored_len: encoded.stored.len() as u32,
-                plain_len: chunk.plain.len() as u32,
-                id,
-                bases: encoded.bases.into(),
-            };
-            let (ticket, stored_len) = self.writer.append(entry, encoded.stored, chunk.class)?;
-            Ok(Put { id, ticket, stored_len })
-        })
+        Ok(self.catalogue.chunk(id.key())?.map(|_| Put { id, ticket: Ticket::default(), stored_len: 0 }))
+    }
+
+    fn append(&self, chunk: &Chunk<'_>, encoded: &Encoded<'_>) -> Result<Put> {
+        let entry = PackEntry {
+            kind: EntryKind::Chunk,
+            encoding: encoded.encoding,
+            offset: 0,
+            stored_len: encoded.stored.len() as u32,
+            plain_len: chunk.plain.len() as u32,
+            id: chunk.id,
+            bases: encoded.bases.into(),
+        };
+        let (ticket, stored_len) = self.writer.append(entry, encoded.stored, chunk.class)?;
+        Ok(Put { id: chunk.id, ticket, stored_len })
     }
 
     /// Tells whether all that the ticket stands for is sealed and registered.

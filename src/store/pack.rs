@@ -48,6 +48,10 @@ impl PackEntry {
     pub(super) fn header_len(&self) -> usize {
         ENTRY_HEADER_LEN + self.bases.len() * ChunkKey::LEN
     }
+
+    pub(super) fn span(&self) -> Span {
+        Span { offset: self.offset, stored_len: self.stored_len }
+    }
 }
 
 /// What a pack's file holds.
@@ -255,32 +259,28 @@ pub fn check_entry_header(file: &dyn DiskFile, entry: &PackEntry) -> Result<()> 
 /// `Corrupt` with offset and id if the stored bytes do not decode to it; `Io` from the system.
 pub fn read_entry(file: &dyn DiskFile, entry: &PackEntry, base: &[u8]) -> Result<Vec<u8>> {
     let at = || format!("chunk {} at byte {}", entry.id, entry.offset);
-    let span = Span { offset: entry.offset, stored_len: entry.stored_len, plain_len: entry.plain_len };
-    let plain = read_plain(file, entry.encoding, span, base).map_err(|error| error.context(at()))?;
+    let plain = read_stored(file, entry.span())
+        .and_then(|stored| decode(entry.encoding, &stored, base, entry.plain_len as usize))
+        .map_err(|error| error.context(at()))?;
     if ChunkId::of(&plain) != entry.id {
         return Err(Error::corrupt(format!("{}: the bytes do not hash to it", at())));
     }
     Ok(plain)
 }
 
-/// Where the stored bytes of a chunk are in a pack, and how many plain bytes they decode to.
+/// Where the stored bytes of a chunk are in a pack.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Span {
     pub(super) offset: u32,
     pub(super) stored_len: u32,
-    pub(super) plain_len: u32,
 }
 
-/// Returns decoded bytes that nobody has checked yet.
-pub(super) fn read_plain(file: &dyn DiskFile, encoding: Encoding, span: Span, base: &[u8]) -> Result<Vec<u8>> {
+pub(super) fn read_stored(file: &dyn DiskFile, span: Span) -> Result<Vec<u8>> {
     // No encoding makes a chunk longer; a damaged catalogue may say 4 GB.
     if span.stored_len as usize > MAX_PLAIN_LEN {
         return Err(Error::corrupt(format!("{} stored bytes are more than any chunk has", span.stored_len)));
     }
     let mut stored = vec![0; span.stored_len as usize];
     file.read_exact_at(&mut stored, span.offset.into())?;
-    match encoding {
-        Encoding::Raw if stored.len() == span.plain_len as usize => Ok(stored),
-        _ => decode(encoding, &stored, base, span.plain_len as usize),
-    }
+    Ok(stored)
 }

@@ -1,12 +1,13 @@
 //! Chunks that are read: the catalogue says where, the pack's bytes are decoded and checked.
 
-use super::pack::{self, EntryKind, PackEntry, Span};
+use super::decode::Stored;
+use super::pack::{self, Span};
 use super::writer::pack_path;
 use crate::catalogue::{Catalogue, ChunkPlace};
 use crate::codec::Encoding;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ChunkId, PackId};
+use crate::id::PackId;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 
@@ -24,28 +25,18 @@ impl PackReader {
         PackReader { disk, catalogue, files: Cache::new(MAX_OPEN_PACKS) }
     }
 
-    /// Returns the plain bytes of the chunk `id`, which lies at `place`, checked against its id; `base` is what its bases
-    /// hold.
-    pub(super) fn read(&self, id: ChunkId, place: ChunkPlace, base: &[u8]) -> Result<Vec<u8>> {
+    /// Returns the stored bytes of the chunk that lies at `place`.
+    pub(super) fn read(&self, place: ChunkPlace) -> Result<Stored> {
         let (pack, file) = self.file(place.pack)?;
-        let entry = PackEntry {
-            kind: EntryKind::Chunk,
-            encoding: Encoding::from_number(place.encoding)?,
-            offset: place.offset,
-            stored_len: place.stored_len,
-            plain_len: place.plain_len,
-            id,
+        let span = Span { offset: place.offset, stored_len: place.stored_len };
+        let in_pack = |error: Error| error.context(format!("pack {pack}"));
+        Ok(Stored {
+            encoding: Encoding::from_number(place.encoding).map_err(in_pack)?,
+            bytes: pack::read_stored(&*file, span).map_err(in_pack)?,
+            plain_len: place.plain_len as usize,
             bases: place.bases,
-        };
-        pack::read_entry(&*file, &entry, base).map_err(|error| damaged(error, pack, entry.offset))
-    }
-
-    /// Returns the plain bytes of the chunk that lies at `place`, which nobody has checked.
-    pub(super) fn read_unchecked(&self, place: &ChunkPlace, base: &[u8]) -> Result<Vec<u8>> {
-        let (pack, file) = self.file(place.pack)?;
-        let span = Span { offset: place.offset, stored_len: place.stored_len, plain_len: place.plain_len };
-        pack::read_plain(&*file, Encoding::from_number(place.encoding)?, span, base)
-            .map_err(|error| damaged(error, pack, place.offset))
+            place: Some((pack, place.offset)),
+        })
     }
 
     fn file(&self, number: i64) -> Result<(PackId, Arc<dyn DiskFile>)> {
@@ -60,16 +51,5 @@ impl PackReader {
             _ => error,
         })?;
         Ok((id, file))
-    }
-}
-
-fn damaged(error: Error, pack: PackId, offset: u32) -> Error {
-    let error = error.context(format!("pack {pack}"));
-    match error.kind() {
-        ErrorKind::Corrupt => {
-            tracing::error!(%pack, offset, %error, "a chunk is damaged");
-            error.with_hint("run `gamevault verify --read-data` to see all that is damaged")
-        }
-        _ => error,
     }
 }

@@ -4,6 +4,7 @@
 //! leave small packs. A chunk in an open pack is *pending*: it can be read and is not stored twice, but only sealing
 //! makes it durable, and a [`Ticket`] tells when that has happened.
 
+use super::decode::Stored;
 use super::pack::{self, EntryKind, PackEntry};
 use super::{Class, Ticket};
 use crate::catalogue::{Catalogue, NewChunk, NewPack};
@@ -115,14 +116,21 @@ impl Writer {
         self.pending.lock().range(ChunkKey(first)..).next().map(|(key, _)| *key).filter(|key| key.0.starts_with(&start))
     }
 
-    /// Returns the plain bytes of a pending chunk; `base` is what its bases hold.
-    pub(super) fn read_pending(&self, pending: &Pending, base: &[u8]) -> Result<Vec<u8>> {
+    /// Returns the stored bytes of a pending chunk.
+    pub(super) fn read_pending(&self, pending: &Pending) -> Result<Stored> {
         if let Some(open) = self.open[pending.class as usize].lock().as_mut()
             && open.ticket == pending.ticket
         {
             open.write_buffer()?;
         }
-        pack::read_entry(&*pending.file, &pending.entry, base)
+        let entry = &pending.entry;
+        Ok(Stored {
+            encoding: entry.encoding,
+            bytes: pack::read_stored(&*pending.file, entry.span())?,
+            plain_len: entry.plain_len as usize,
+            bases: entry.bases.clone(),
+            place: None,
+        })
     }
 
     /// Appends a chunk to the open pack of its class; seals the pack when it is full.

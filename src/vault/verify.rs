@@ -184,8 +184,7 @@ impl Check<'_> {
             if let Err(error) = check_entry_header(&*file, entry) {
                 self.problem(format!("pack {id}: {error}"));
             }
-            let read = self.vault.store().base_plain(&entry.bases).and_then(|base| read_entry(&*file, entry, &base));
-            match read {
+            match self.vault.store().read_entry(&*file, entry) {
                 Ok(plain) => self.report.lock().bytes_checked += plain.len() as u64,
                 Err(error) => {
                     self.damaged.lock().insert(entry.id, format!("pack {id}: {error}"));

@@ -16,10 +16,10 @@ use rusqlite::Connection;
 use std::collections::HashSet;
 use std::fs;
 
-/// Changes a few bytes in every 20,000, and puts some in and takes some out, so that every chunk is new.
-fn edit(bytes: &mut Vec<u8>, random: &mut SmallRng) {
-    for start in (0..bytes.len()).step_by(20_000) {
-        let at = (start + random.random_range(0..20_000)).min(bytes.len() - 1);
+/// Changes a byte, puts one in or takes one out, in every `step` bytes.
+fn edit(bytes: &mut Vec<u8>, step: usize, random: &mut SmallRng) {
+    for start in (0..bytes.len()).step_by(step) {
+        let at = (start + random.random_range(0..step)).min(bytes.len() - 1);
         match random.random_range(0..3) {
             0 => bytes[at] = bytes[at].wrapping_add(1),
             1 => bytes.insert(at, random.random()),
@@ -72,7 +72,8 @@ fn versions(scene: &Scene, count: usize) -> Vec<Vec<u8>> {
         write(&scene.path("game/level.bin"), &bytes);
         scene.snapshot("game");
         versions.push(bytes.clone());
-        edit(&mut bytes, &mut random);
+        // No chunk is shorter.
+        edit(&mut bytes, 16 << 10, &mut random);
     }
     versions
 }
@@ -118,7 +119,7 @@ fn a_file_that_moved_is_known_by_what_it_resembles() {
     let mut bytes = noise(random.random(), 400_000);
     write(&scene.path("game/old/level.bin"), &bytes);
     scene.snapshot("game");
-    edit(&mut bytes, &mut random);
+    edit(&mut bytes, 100_000, &mut random);
     fs::remove_dir_all(scene.path("game")).unwrap();
     write(&scene.path("game/renamed.dat"), &bytes);
     let report = scene.snapshot("game");

@@ -16,6 +16,7 @@
 
 mod deflate;
 mod fields;
+mod form;
 mod gzip;
 mod inflate;
 mod lz4;
@@ -27,6 +28,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 pub use super::MAX_PLAIN_LEN;
+pub use form::{BaseText, Form, Reading, stored};
 pub use lz4::Block as Lz4Block;
 
 /// Plain bytes a second under which re-creating is slow: reading such a file through is felt.

@@ -1,0 +1,152 @@
+//! From stored bytes to plain ones: the bases first.
+
+use super::{MAX_DEPTH, PackEntry, Store};
+use crate::codec::opened::Form;
+use crate::codec::{Encoding, decode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{ChunkId, ChunkKey, PackId};
+use std::sync::Arc;
+
+/// The most bytes of bases that are believed when a chunk is read; beyond it a vault is damaged, or a trap.
+const MAX_BASE_BYTES_READ: usize = 64 << 20;
+
+/// A chunk as it is stored.
+pub(super) struct Stored {
+    pub(super) encoding: Encoding,
+    pub(super) bytes: Vec<u8>,
+    pub(super) plain_len: usize,
+    pub(super) bases: Box<[ChunkKey]>,
+    /// The pack, unless it is still open, and where in it.
+    pub(super) place: Option<(PackId, u32)>,
+}
+
+/// How far a chain may still go.
+#[derive(Clone, Copy)]
+pub(super) struct Reach {
+    depth: usize,
+    bytes: usize,
+}
+
+impl Reach {
+    pub(super) const WHOLE: Reach = Reach { depth: MAX_DEPTH, bytes: MAX_BASE_BYTES_READ };
+}
+
+impl Stored {
+    fn damaged(&self, id: ChunkId, error: Error) -> Error {
+        let Some((pack, offset)) = self.place else { return error.context(format!("chunk {id}")) };
+        let error = error.context(format!("pack {pack}: chunk {id} at byte {offset}"));
+        match error.kind() {
+            ErrorKind::Corrupt => {
+                tracing::error!(%pack, chunk = %id, offset, %error, "a chunk is damaged");
+                error.with_hint("run `gamevault verify --read-data` to see all that is damaged")
+            }
+            _ => error,
+        }
+    }
+}
+
+impl Store {
+    /// Returns the plain bytes of a chunk, checked against its id.
+    pub(super) fn checked(&self, id: ChunkId, stored: Stored) -> Result<Vec<u8>> {
+        let mut reach = Reach::WHOLE;
+        let plain = self.decoded(&stored, &mut reach).map_err(|error| stored.damaged(id, error))?;
+        match ChunkId::of(&plain) == id {
+            true => Ok(plain),
+            false => Err(stored.damaged(id, Error::corrupt("the bytes do not hash to it"))),
+        }
+    }
+
+    /// Returns the plain bytes of an entry of a pack that may not be the one that the catalogue knows, checked.
+    ///
+    /// # Errors
+    /// `Corrupt` with offset and id if the stored bytes do not decode to it; `Io` from the system.
+    pub fn read_entry(&self, file: &dyn crate::disk::DiskFile, entry: &PackEntry) -> Result<Vec<u8>> {
+        let base = match entry.encoding {
+            _ if entry.bases.is_empty() => Ok(Vec::new()),
+            Encoding::Opened => super::pack::read_stored(file, entry.span()).and_then(|bytes| {
+                let parts = Form::parse(&bytes)?;
+                self.base_text(&parts.base, &entry.bases, &mut Reach::WHOLE.clone())
+            }),
+            _ => self.concat(&entry.bases, &mut Reach::WHOLE.clone()),
+        };
+        let at = || format!("chunk {} at byte {}", entry.id, entry.offset);
+        super::read_entry(file, entry, &base.map_err(|error| error.context(at()))?)
+    }
+
+    /// Returns the stored bytes of a chunk; `None` if nobody knows it.
+    pub(super) fn stored(&self, key: ChunkKey) -> Result<Option<Stored>> {
+        // In this order: a chunk that is sealed between the two looks is found by the second.
+        if let Some(pending) = self.writer.pending(key) {
+            return self.writer.read_pending(&pending).map(Some);
+        }
+        self.catalogue.chunk(key)?.map(|place| self.reader.read(place)).transpose()
+    }
+
+    fn decoded(&self, stored: &Stored, reach: &mut Reach) -> Result<Vec<u8>> {
+        let base = match stored.encoding {
+            Encoding::Opened => {
+                let parts = Form::parse(&stored.bytes)?;
+                self.base_text(&parts.base, &stored.bases, reach)?
+            }
+            _ => self.concat(&stored.bases, reach)?,
+        };
+        decode(stored.encoding, &stored.bytes, &base, stored.plain_len)
+    }
+
+    /// Returns what `bases` hold, one after the other.
+    pub(super) fn concat(&self, bases: &[ChunkKey], reach: &mut Reach) -> Result<Vec<u8>> {
+        let mut plain = Vec::new();
+        for &base in bases {
+            plain.extend_from_slice(&self.base(base, reach)?);
+        }
+        Ok(plain)
+    }
+
+    /// Returns what a base holds; nobody has checked it.
+    pub(super) fn base(&self, key: ChunkKey, reach: &mut Reach) -> Result<Arc<[u8]>> {
+        // Not by a placeholder that others wait for: bases of a damaged catalogue may lead in a circle.
+        if let Some(plain) = self.cache.get(&key).or_else(|| self.bases.get(&key)) {
+            return Ok(plain);
+        }
+        let plain: Arc<[u8]> = self.below(key, reach, |stored, reach| self.decoded(&stored, reach))?.into();
+        self.bases.insert(key, plain.clone());
+        Ok(plain)
+    }
+
+    /// Returns what an opened base says; nobody has checked it.
+    pub(super) fn text(&self, key: ChunkKey, reach: &mut Reach) -> Result<Arc<[u8]>> {
+        if let Some(text) = self.texts.get(&key) {
+            return Ok(text);
+        }
+        let text = self.below(key, reach, |stored, reach| {
+            if stored.encoding != Encoding::Opened {
+                return Err(Error::corrupt("it is not opened"));
+            }
+            let parts = Form::parse(&stored.bytes)?;
+            let base = self.base_text(&parts.base, &stored.bases, reach)?;
+            parts.text(&base)
+        })?;
+        let text: Arc<[u8]> = text.into();
+        self.texts.insert(key, text.clone());
+        Ok(text)
+    }
+
+    /// Decodes a base by `act`, one step further down the chain.
+    fn below(
+        &self,
+        key: ChunkKey,
+        reach: &mut Reach,
+        act: impl FnOnce(Stored, &mut Reach) -> Result<Vec<u8>>,
+    ) -> Result<Vec<u8>> {
+        let damaged = |error: Error| error.context(format!("its base {key}"));
+        let Some(depth) = reach.depth.checked_sub(1) else { return Err(damaged(Error::corrupt("it lies too deep"))) };
+        let stored = self.stored(key).map_err(damaged)?;
+        let stored = stored.ok_or_else(|| damaged(Error::corrupt("it is in no pack that the catalogue knows")))?;
+        let too_many = || damaged(Error::corrupt("it is one of more than can be right"));
+        let bytes = reach.bytes.checked_sub(stored.plain_len).ok_or_else(too_many)?;
+        let mut further = Reach { depth, bytes };
+        let plain = act(stored, &mut further).map_err(damaged);
+        reach.bytes = further.bytes;
+        plain
+    }
+}
