@@ -3,6 +3,8 @@
 //! The same input always gives the same bytes; nothing here does I/O. Data that will not shrink is recognised from a
 //! sample and kept raw, everything else is tried with zstd.
 
+pub mod filter;
+
 use crate::error::{Error, Result};
 use zstd::zstd_safe::{CCtx, CParameter, DCtx};
 
