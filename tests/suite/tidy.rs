@@ -19,13 +19,14 @@ const LAYERS: [&[&str]; 8] = [
 ];
 
 /// Who may use whom inside a layer, and why. These edges must not make a ring.
-const SIBLINGS: [(&str, &str, &str); 8] = [
+const SIBLINGS: [(&str, &str, &str); 9] = [
     ("id", "error", "an id of a wrong length is an error"),
     ("name", "error", "a name that breaks a rule is an error"),
     ("progress", "error", "a cancel is an error"),
     ("disk", "manifest", "the plain types Timestamp and XattrSet, which the host's trees have as well"),
     ("catalogue", "manifest", "the plain types that records and seen files hold"),
     ("catalogue", "disk", "StatKey, by which a seen file is known again"),
+    ("codec", "lens", "the plain type Shape, by which filters know pixels, blocks and sound"),
     ("compare", "content", "builds are compared by reading their manifests"),
     ("ingest", "compare", "the plain type Change, in which a session tells what differs from its base"),
 ];

@@ -6,6 +6,10 @@
 
 use super::bytes::{Reader, put_varint};
 use crate::error::Result;
+use wide::u8x16;
+
+/// Rows that are restored side by side, with room for 4 channels each.
+const ROWS: usize = 4;
 
 /// Where the pixels of a chunk lie. What is no pixel (headers, padding, the cut pixel at the end) stands first, as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +71,7 @@ impl Pixels {
 
     /// Appends to `out` as many bytes as `plain` has.
     pub(super) fn apply(&self, plain: &[u8], out: &mut Vec<u8>) {
+        assert!(self.is_sound(plain.len()), "{self:?} is no layout of {} bytes", plain.len());
         match self.pixel_len {
             1 => self.apply_to::<1>(plain, out),
             2 => self.apply_to::<2>(plain, out),
@@ -130,28 +135,33 @@ impl Pixels {
         });
         let planes_at = coded.len() - count * N;
         let planes: [&[u8]; N] = std::array::from_fn(|channel| &coded[planes_at + channel * count..][..count]);
+        // Rows that begin at their first pixel are restored four at a time.
+        let mut rows = Vec::new();
+        let mut waiting: Option<Run> = None;
         let mut done = 0;
         self.each_run(|run| {
-            let parts: [&[u8]; N] = std::array::from_fn(|channel| &planes[channel][done..done + run.count]);
-            let row = plain[run.at..run.at + run.count * N].as_chunks_mut::<N>().0;
-            if self.green {
-                for (index, pixel) in row.iter_mut().enumerate() {
-                    for channel in 0..N {
-                        pixel[channel] = parts[channel][index];
-                    }
-                    pixel[0] = pixel[0].wrapping_add(pixel[1 % N]);
-                    pixel[2 % N] = pixel[2 % N].wrapping_add(pixel[1 % N]);
-                }
-            } else {
-                for (index, pixel) in row.iter_mut().enumerate() {
-                    for channel in 0..N {
-                        pixel[channel] = parts[channel][index];
-                    }
-                }
+            let group = waiting.map_or(0, |first| rows.len() / (first.count * N));
+            let goes_on = waiting.is_some_and(|first| {
+                run.above && !run.left && run.count == first.count && run.at == first.at + group * self.row_len
+            });
+            if !goes_on && let Some(first) = waiting.take() {
+                restore_rows::<N>(&mut plain, first, self.row_len, &rows);
             }
-            restore::<N>(&mut plain, run, self.row_len);
+            if waiting.is_none() {
+                rows.clear();
+            }
+            let parts: [&[u8]; N] = std::array::from_fn(|channel| &planes[channel][done..done + run.count]);
+            join(&parts, self.green, &mut rows);
             done += run.count;
+            if group == ROWS - 1 && goes_on || !run.above || run.left {
+                restore_rows::<N>(&mut plain, waiting.take().unwrap_or(run), self.row_len, &rows);
+            } else {
+                waiting = waiting.or(Some(run));
+            }
         });
+        if let Some(first) = waiting {
+            restore_rows::<N>(&mut plain, first, self.row_len, &rows);
+        }
         plain
     }
 
@@ -238,22 +248,130 @@ fn differ<const N: usize>(plain: &[u8], run: Run, row_len: usize, row: &mut [u8]
     }
 }
 
-/// Adds the guesses to the differences of a run, which lie where the pixels are to be.
-fn restore<const N: usize>(plain: &mut [u8], run: Run, row_len: usize) {
-    let (mut left, mut corner) = neighbours::<N>(plain, run, row_len);
-    let (before, row) = plain.split_at_mut(run.at);
-    let row = row[..run.count * N].as_chunks_mut::<N>().0;
-    if run.above && row_len >= run.count * N {
-        let above = before[run.at - row_len..][..run.count * N].as_chunks::<N>().0;
-        for (here, above) in row.iter_mut().zip(above) {
+/// Appends to `row` the pixels whose channels are `planes`; gives back the green that was taken off.
+fn join<const N: usize>(planes: &[&[u8]; N], green: bool, row: &mut Vec<u8>) {
+    let from = row.len();
+    row.resize(from + planes[0].len() * N, 0);
+    let pixels = row[from..].as_chunks_mut::<N>().0;
+    // Only slices of one length, known before the loop, let the compiler work on 16 pixels at once.
+    let planes: [&[u8]; N] = planes.map(|plane| &plane[..pixels.len()]);
+    if green {
+        for index in 0..pixels.len() {
+            let mut pixel: [u8; N] = std::array::from_fn(|channel| planes[channel][index]);
+            pixel[0] = pixel[0].wrapping_add(pixel[1 % N]);
+            pixel[2 % N] = pixel[2 % N].wrapping_add(pixel[1 % N]);
+            pixels[index] = pixel;
+        }
+    } else {
+        for index in 0..pixels.len() {
+            pixels[index] = std::array::from_fn(|channel| planes[channel][index]);
+        }
+    }
+}
+
+/// Restores the pixels of rows that begin with the run `first`, from their differences.
+fn restore_rows<const N: usize>(plain: &mut [u8], first: Run, row_len: usize, differences: &[u8]) {
+    let row_bytes = first.count * N;
+    if differences.len() == ROWS * row_bytes && first.count > ROWS && row_len >= row_bytes {
+        return restore_four::<N>(plain, first, row_len, differences);
+    }
+    for (index, row) in differences.chunks_exact(row_bytes).enumerate() {
+        restore::<N>(plain, Run { at: first.at + index * row_len, ..first }, 0..first.count, row_len, row);
+    }
+}
+
+/// Restores four rows along a slanting line: each is one pixel behind the row above it, whose pixel is then known, so
+/// that 16 bytes are worked on at once. A pixel after the other, one waits for the one before: 5 times slower.
+fn restore_four<const N: usize>(plain: &mut [u8], first: Run, row_len: usize, differences: &[u8]) {
+    let run = |index: usize| Run { at: first.at + index * row_len, ..first };
+    let row_bytes = first.count * N;
+    let rows: [&[u8]; ROWS] = std::array::from_fn(|index| &differences[index * row_bytes..][..row_bytes]);
+    for (index, row) in rows.into_iter().enumerate() {
+        restore::<N>(plain, run(index), 0..ROWS - index, row_len, row);
+    }
+    let (before, here) = plain.split_at_mut(first.at);
+    let upper = before[first.at - row_len..][..row_bytes].as_chunks::<N>().0;
+    let (row0, rest) = here.split_at_mut(row_len);
+    let (row1, rest) = rest.split_at_mut(row_len);
+    let (row2, row3) = rest.split_at_mut(row_len);
+    let mut out = [row0, row1, row2, row3].map(|row| row[..row_bytes].as_chunks_mut::<N>().0);
+    let known = |index: usize| ROWS - 1 - index;
+    let mut left: [u32; ROWS] = std::array::from_fn(|index| word(&out[index][known(index)]));
+    let mut corner: u8x16 = bytemuck::cast(std::array::from_fn::<u32, ROWS, _>(|index| match index {
+        0 => word(&upper[known(0)]),
+        _ => word(&out[index - 1][known(index)]),
+    }));
+    let rows = rows.map(|row| row.as_chunks::<N>().0);
+    let steps = first.count - ROWS;
+    // Row by row, what step 0 to the last one touch: one length for all, so that it is checked but once.
+    let from: [&[[u8; N]]; ROWS] = std::array::from_fn(|index| &rows[index][ROWS - index..][..steps]);
+    let [out0, out1, out2, out3] = &mut out;
+    let (out0, out1) = (&mut out0[ROWS..][..steps], &mut out1[ROWS - 1..][..steps]);
+    let (out2, out3) = (&mut out2[ROWS - 2..][..steps], &mut out3[ROWS - 3..][..steps]);
+    let upper = &upper[ROWS..][..steps];
+    for step in 0..steps {
+        let above: u8x16 = bytemuck::cast([word(&upper[step]), left[0], left[1], left[2]]);
+        let beside: u8x16 = bytemuck::cast(left);
+        let difference: u8x16 = bytemuck::cast(from.map(|row| word(&row[step])));
+        let corner_between = corner.max(beside.min(above)).min(beside.max(above));
+        left = bytemuck::cast(difference + (beside + above - corner_between));
+        corner = above;
+        out0[step] = unword(left[0]);
+        out1[step] = unword(left[1]);
+        out2[step] = unword(left[2]);
+        out3[step] = unword(left[3]);
+    }
+    for (index, row) in differences.chunks_exact(row_bytes).enumerate() {
+        restore::<N>(plain, run(index), first.count - index..first.count, row_len, row);
+    }
+}
+
+/// Returns the bytes of a pixel as a number; those it has not are 0.
+#[inline(always)]
+fn word<const N: usize>(pixel: &[u8; N]) -> u32 {
+    let mut bytes = [0; 4];
+    bytes[..N].copy_from_slice(pixel);
+    u32::from_le_bytes(bytes)
+}
+
+#[inline(always)]
+fn unword<const N: usize>(word: u32) -> [u8; N] {
+    *word.to_le_bytes().first_chunk().expect("a pixel has at most 4 bytes")
+}
+
+/// Restores the pixels `range` of a run, those before them being there, from the differences of all.
+fn restore<const N: usize>(
+    plain: &mut [u8],
+    run: Run,
+    range: std::ops::Range<usize>,
+    row_len: usize,
+    differences: &[u8],
+) {
+    let skip = range.start * N;
+    let len = range.len() * N;
+    let inner = range.start > 0;
+    let part = Run {
+        at: run.at + skip,
+        count: range.len(),
+        left: run.left || inner,
+        corner: run.corner || inner && run.above,
+        ..run
+    };
+    let (mut left, mut corner) = neighbours::<N>(plain, part, row_len);
+    let (before, row) = plain.split_at_mut(part.at);
+    let pixels = row[..len].as_chunks_mut::<N>().0.iter_mut().zip(differences[skip..skip + len].as_chunks::<N>().0);
+    if run.above {
+        let above = part.at - row_len;
+        for (index, (here, difference)) in pixels.enumerate() {
+            let above = pixel::<N>(before, above + index * N);
             let guess: [u8; N] = std::array::from_fn(|channel| median(left[channel], above[channel], corner[channel]));
-            left = std::array::from_fn(|channel| here[channel].wrapping_add(guess[channel]));
-            corner = *above;
+            left = std::array::from_fn(|channel| difference[channel].wrapping_add(guess[channel]));
+            corner = above;
             *here = left;
         }
     } else {
-        for here in row {
-            left = std::array::from_fn(|channel| here[channel].wrapping_add(left[channel]));
+        for (here, difference) in pixels {
+            left = std::array::from_fn(|channel| difference[channel].wrapping_add(left[channel]));
             *here = left;
         }
     }

@@ -21,7 +21,7 @@ pub(super) struct Records {
 
 impl Records {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        out.push(self.record_len as u8 | u8::from(self.delta) << 7);
+        out.push((self.record_len % MAX_RECORD_LEN) as u8 | u8::from(self.delta) << 7);
         put_varint(out, self.start);
     }
 
