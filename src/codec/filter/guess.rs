@@ -2,11 +2,12 @@
 //!
 //! Most chunks of a game are text or compressed already, so that these are told from a few samples first.
 
+use super::blocks::Blocks;
 use super::pixels::Pixels;
 use super::records::{MAX_RECORD_LEN, Records};
 use super::samples::Samples;
 use super::{Filter, Place};
-use crate::lens::shape::Shape;
+use crate::lens::shape::{BlockKind, Shape};
 
 /// Fewer bytes of payload than this are not worth a filter.
 const MIN_LEN: usize = 512;
@@ -51,7 +52,21 @@ pub(super) fn of_place(place: Place, plain: &[u8]) -> Option<Filter> {
                 _ => Some(Filter::Records(Records { start, record_len: frame_len, delta: true })),
             }
         }
-        Shape::Blocks { .. } => None,
+        Shape::Blocks { data_offset, kind, columns, rows, levels } => {
+            let block_len = kind.block_len();
+            let (mut start, end, before) = part(place.offset, plain.len(), data_offset, u64::MAX - data_offset)?;
+            start += (block_len - (before % block_len as u64) as usize) % block_len;
+            let count = end.checked_sub(start)? / block_len;
+            let columns = columns_at(before / block_len as u64, columns, rows, levels);
+            match kind {
+                BlockKind::Bc1 => Some(Filter::Blocks(Blocks { start, count, columns, alpha: false })),
+                BlockKind::Bc2 | BlockKind::Bc3 => Some(Filter::Blocks(Blocks { start, count, columns, alpha: true })),
+                BlockKind::Bc4 | BlockKind::Bc5 => {
+                    Some(Filter::Records(Records { start, record_len: block_len, delta: false }))
+                }
+                BlockKind::Bits => None,
+            }
+        }
     }
 }
 
@@ -60,6 +75,20 @@ fn part(offset: u64, plain_len: usize, data_offset: u64, data_len: u64) -> Optio
     let start = usize::try_from(data_offset.saturating_sub(offset)).ok()?;
     let end = data_offset.checked_add(data_len)?.checked_sub(offset)?.min(plain_len as u64) as usize;
     (start + MIN_LEN <= end).then(|| (start, end, offset.saturating_sub(data_offset)))
+}
+
+/// Returns how many blocks stand side by side in the level that holds block `index`.
+fn columns_at(mut index: u64, columns: u32, rows: u32, levels: u32) -> usize {
+    for level in 0..levels.min(31) {
+        let (columns, rows) = ((columns >> level).max(1), (rows >> level).max(1));
+        let count = u64::from(columns) * u64::from(rows);
+        if index < count {
+            return columns as usize;
+        }
+        index -= count;
+    }
+    // Behind the last level there may be another picture of the same size: sides of a cube, layers.
+    columns as usize
 }
 
 /// Tells whether the channels of pixels go up and down together.

@@ -5,6 +5,7 @@
 //! so that filters know the phase. Nothing is kept from one chunk to the next but memory.
 
 mod bits;
+mod blocks;
 mod bytes;
 mod guess;
 mod pixels;
@@ -15,11 +16,13 @@ mod samples;
 use super::Encoding;
 use crate::error::Result;
 use crate::lens::shape::Shape;
+use blocks::Blocks;
 use bytes::{Reader, damaged};
 use pixels::Pixels;
 use records::Records;
 use samples::{Samples, Scratch};
-use zstd::zstd_safe::{CCtx, CParameter, compress_bound};
+use zstd::zstd_safe::zstd_sys::ZSTD_EndDirective;
+use zstd::zstd_safe::{CCtx, CParameter, InBuffer, OutBuffer, compress_bound};
 
 /// Where a chunk lies in a file of a known shape.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +37,7 @@ pub struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Filter {
     Pixels(Pixels),
+    Blocks(Blocks),
     Records(Records),
     Samples(Samples),
 }
@@ -41,6 +45,7 @@ enum Filter {
 const PIXELS: u8 = 1;
 const RECORDS: u8 = 2;
 const SAMPLES: u8 = 3;
+const BLOCKS: u8 = 4;
 
 /// Bytes of a chunk on which filters are tried.
 const SLICE_LEN: usize = 16 << 10;
@@ -152,7 +157,13 @@ impl FilterEncoder {
                 self.out.push(PIXELS);
                 pixels.write(&mut self.out);
                 pixels.apply(plain, &mut self.filtered);
-                compress(&mut self.noisy, &self.filtered, &mut self.frame);
+                compress_parts(&mut self.noisy, &self.filtered, &pixels.part_ends(plain.len()), &mut self.frame);
+            }
+            Filter::Blocks(blocks) => {
+                self.out.push(BLOCKS);
+                blocks.write(&mut self.out);
+                blocks.apply(plain, &mut self.filtered);
+                compress_parts(&mut self.context, &self.filtered, &blocks.part_ends(plain.len()), &mut self.frame);
             }
             Filter::Records(records) => {
                 self.out.push(RECORDS);
@@ -180,6 +191,28 @@ fn compress(context: &mut CCtx<'static>, bytes: &[u8], frame: &mut Vec<u8>) {
     context.compress2(frame, bytes).expect("the frame has room for the worst case");
 }
 
+/// Makes one frame of `bytes` whose parts have blocks, and with them codes, of their own.
+fn compress_parts(context: &mut CCtx<'static>, bytes: &[u8], part_ends: &[usize], frame: &mut Vec<u8>) {
+    frame.clear();
+    // A block that does not shrink costs 3 bytes more, and parts may end in the middle of one.
+    frame.reserve(compress_bound(bytes.len()) + 16 * part_ends.len());
+    // Tables as small as for a frame made at once.
+    context.set_pledged_src_size(Some(bytes.len() as u64)).expect("no frame is under way");
+    let mut out = OutBuffer::around(frame);
+    let mut from = 0;
+    for &end in part_ends {
+        let operation =
+            if end == bytes.len() { ZSTD_EndDirective::ZSTD_e_end } else { ZSTD_EndDirective::ZSTD_e_flush };
+        let mut part = InBuffer::around(&bytes[from..end]);
+        let left = context.compress_stream2(&mut out, &mut part, operation);
+        assert!(left == Ok(0), "the frame has room for the worst case");
+        from = end;
+        if end == bytes.len() {
+            break;
+        }
+    }
+}
+
 /// Returns the plain bytes of a filtered chunk, which must be exactly `plain_len`.
 ///
 /// # Errors
@@ -193,6 +226,10 @@ pub fn decode(stored: &[u8], plain_len: usize) -> Result<Vec<u8>> {
         PIXELS => {
             let pixels = Pixels::read(&mut reader, plain_len)?;
             Ok(pixels.undo(&frame(reader)?))
+        }
+        BLOCKS => {
+            let blocks = Blocks::read(&mut reader, plain_len)?;
+            Ok(blocks.undo(&frame(reader)?))
         }
         RECORDS => {
             let records = Records::read(&mut reader, plain_len)?;
@@ -214,6 +251,7 @@ pub fn decode(stored: &[u8], plain_len: usize) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
+    use crate::lens::shape::BlockKind;
     use rand::rngs::StdRng;
     use rand::{RngExt, SeedableRng};
 
@@ -382,6 +420,27 @@ mod tests {
         assert!(encoder.encode(&noise, None, noise.len()).is_none());
     }
 
+    #[test]
+    fn blocks_come_back_at_every_phase_and_length() {
+        let mut encoder = FilterEncoder::new(3);
+        let mut random = random();
+        let file: Vec<u8> =
+            (0..40_000).map(|at| if at % 16 < 12 { (at / 700) as u8 } else { random.random() }).collect();
+        for kind in [BlockKind::Bc1, BlockKind::Bc2, BlockKind::Bc3, BlockKind::Bc4, BlockKind::Bc5] {
+            for offset in (0..70).step_by(3).chain(124..150).chain([20_000, 35_001]) {
+                let shape = Shape::Blocks { data_offset: 128, kind, columns: 40, rows: 40, levels: 4 };
+                let plain = &file[offset..file.len() - random.random_range(0..3000)];
+                let filter =
+                    guess::of_place(Place { shape, offset: offset as u64 }, plain).expect("most of it is blocks");
+                assert_comes_back(&mut encoder, filter, plain);
+            }
+        }
+        for count in 0..4 {
+            let blocks = Blocks { start: 1, count, columns: 1, alpha: true };
+            assert_comes_back(&mut encoder, Filter::Blocks(blocks), &file[..1 + count * 16]);
+        }
+    }
+
     /// Stored bytes may be anything: there is an error or as many bytes as were asked for.
     #[test]
     fn hostile_chunks_are_harmless() {
@@ -391,6 +450,7 @@ mod tests {
         let sound = sound(&mut random, 150, 2, 2);
         let pixels = Pixels { start: 3, end: 390, column: 8, used_len: 36, row_len: 40, pixel_len: 4, green: true };
         let samples = Samples { start: 2, frames: 140, channels: 2, sample_len: 2, big_endian: false };
+        let blocks = Blocks { start: 3, count: 20, columns: 5, alpha: true };
         let chunks = [
             (stored(&mut encoder, Filter::Pixels(pixels), &picture), picture.len()),
             (
@@ -399,6 +459,7 @@ mod tests {
             ),
             (stored(&mut encoder, Filter::Records(Records { start: 5, record_len: 12, delta: true }), &picture), 400),
             (stored(&mut encoder, Filter::Samples(samples), &sound), sound.len()),
+            (stored(&mut encoder, Filter::Blocks(blocks), &picture), picture.len()),
         ];
         let (mut whole, mut refused) = (0, 0);
         for round in 0..100_000 {

@@ -90,6 +90,12 @@ impl Pixels {
         }
     }
 
+    /// Returns where the channels end, which are better compressed apart, in what [`Pixels::apply`] makes.
+    pub(super) fn part_ends(&self, plain_len: usize) -> Vec<usize> {
+        let count = self.each_run(|_| {});
+        (0..=self.pixel_len).rev().map(|plane| plain_len - plane * count).collect()
+    }
+
     fn apply_to<const N: usize>(&self, plain: &[u8], out: &mut Vec<u8>) {
         let base = out.len();
         let count = self.each_run(|_| {});
@@ -206,7 +212,7 @@ impl Pixels {
 
 /// Guesses a byte: left + upper - corner, but never beyond left and upper. Wrapping is right: the sum is in between.
 #[inline(always)]
-fn median(left: u8, above: u8, corner: u8) -> u8 {
+pub(super) fn median(left: u8, above: u8, corner: u8) -> u8 {
     let corner = corner.max(left.min(above)).min(left.max(above));
     left.wrapping_add(above).wrapping_sub(corner)
 }
