@@ -16,8 +16,12 @@ const MIN_LEN: usize = 512;
 const TEXT_SAMPLE: usize = 512;
 
 /// Bytes that are compared at one distance, and at how many places, to find rows of pixels.
-const RUN_LEN: usize = 256;
+const RUN_LEN: usize = 128;
 const RUNS: usize = 4;
+
+/// How far apart the bytes of pixels side by side are at most, on average. Those of floating-point numbers are 40 and
+/// more, so that the search for rows is spared.
+const MAX_STEP: u32 = 32;
 
 /// Bytes that are compared with those one record before.
 const RECORD_SAMPLE: usize = 8192;
@@ -120,6 +124,9 @@ pub(super) fn looks_like_text(plain: &[u8]) -> bool {
 /// Returns pixels if the bytes go on in rows.
 pub(super) fn pixels(plain: &[u8]) -> Option<Pixels> {
     let pixel_len = [4, 3].into_iter().min_by_key(|&pixel_len| distance(plain, pixel_len))?;
+    if distance(plain, pixel_len) > MAX_STEP * (RUNS * RUN_LEN) as u32 {
+        return None;
+    }
     let row_len = row_len(plain, pixel_len)?;
     // The phase: alpha in RGBA and BGRA is last.
     let start = (0..pixel_len).min_by_key(|&start| spread(plain, start, pixel_len))?;

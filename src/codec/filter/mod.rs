@@ -48,7 +48,7 @@ const SAMPLES: u8 = 3;
 const BLOCKS: u8 = 4;
 
 /// Bytes of a chunk on which filters are tried.
-const SLICE_LEN: usize = 16 << 10;
+const SLICE_LEN: usize = 8 << 10;
 
 /// The zstd level at which they are tried.
 const TRIAL_LEVEL: i32 = 1;
