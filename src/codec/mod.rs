@@ -6,6 +6,7 @@
 pub mod byte_delta;
 pub mod dictionary;
 pub mod features;
+pub mod filter;
 mod frame;
 pub mod opened;
 pub mod prefix;
@@ -43,6 +44,8 @@ pub enum Encoding {
     /// How a piece of a compressed stream is made again, and what it says as a difference to what the bases say; see
     /// [`opened`].
     Opened = 4,
+    /// Pixels, blocks of textures, sound or records, foreseen from their neighbours; see [`filter`].
+    Filtered = 5,
 }
 
 impl Encoding {
@@ -57,6 +60,7 @@ impl Encoding {
             2 => Ok(Encoding::Prefix),
             3 => Ok(Encoding::Differences),
             4 => Ok(Encoding::Opened),
+            5 => Ok(Encoding::Filtered),
             _ => Err(Error::corrupt(format!("the encoding {number} is unknown to this version"))),
         }
     }
@@ -120,6 +124,7 @@ pub fn decode(encoding: Encoding, stored: &[u8], base: &[u8], plain_len: usize) 
         }
         Encoding::Prefix => plain = prefix::decode(base, stored, plain_len)?,
         Encoding::Differences => plain = byte_delta::decode(base, stored, plain_len)?,
+        Encoding::Filtered => plain = filter::decode(stored, plain_len)?,
         Encoding::Opened => plain = opened::Form::parse(stored)?.bytes(base, plain_len)?,
     }
     if plain.len() != plain_len {

@@ -17,6 +17,7 @@ mod pe;
 mod png;
 mod riff;
 mod seven_zip;
+pub mod shape;
 mod unity_fs;
 mod unreal_pak;
 mod zip;

@@ -26,6 +26,7 @@ const SIBLINGS: [(&str, &str, &str); 9] = [
     ("disk", "manifest", "the plain types Timestamp and XattrSet, which the host's trees have as well"),
     ("catalogue", "manifest", "the plain types that records and seen files hold"),
     ("catalogue", "disk", "StatKey, by which a seen file is known again"),
+    ("codec", "lens", "the plain type Shape, by which filters know pixels, blocks and sound"),
     ("compare", "content", "builds are compared by reading their manifests"),
     ("ingest", "content", "a changed file is stored as a difference to its earlier version"),
     ("ingest", "compare", "the plain type Change, in which a session tells what differs from its base"),
