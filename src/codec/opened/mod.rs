@@ -399,7 +399,7 @@ mod tests {
 
     #[test]
     fn damaged_png_is_an_error() {
-        let (stored, _) = png::tests::picture(3, 2, 0, 500);
+        let (stored, _) = png::tests::picture(3, 500);
         let pieces = open(Opener::Png, &stored, &mut Hint::default()).unwrap();
         assert_damage_is_found(&pieces[0], 30_000);
         assert_forgeries_end(Kind::Png, &pieces[0], 300);
