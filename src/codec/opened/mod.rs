@@ -18,6 +18,7 @@ mod deflate;
 mod fields;
 mod gzip;
 mod inflate;
+mod jpeg;
 mod lz4;
 mod png;
 
@@ -49,6 +50,8 @@ pub enum Opener<'a> {
     Gzip,
     /// A whole PNG picture, in one piece: slow to re-create where it was written at level 9.
     Png,
+    /// A whole JPEG picture, in one piece and without plain text: slow, and always smaller by about a fifth.
+    Jpeg,
 }
 
 /// What worked last in a file, to be tried first; a new one for every file.
@@ -100,9 +103,10 @@ impl Refusal {
 }
 
 impl Piece {
-    /// Returns the plain bytes that are re-created in a second.
+    /// Returns the plain bytes that are re-created in a second; the stored ones where there is no plain text.
     pub fn bytes_per_second(&self) -> u64 {
-        (self.plain.len() as f64 / self.recreate_time.as_secs_f64().max(1e-9)) as u64
+        let len = if self.plain.is_empty() { self.stored.len() } else { self.plain.len() };
+        (len as f64 / self.recreate_time.as_secs_f64().max(1e-9)) as u64
     }
 
     /// Decides whether the piece is worth opening, given the bytes that it takes otherwise and those of its delta.
@@ -139,6 +143,7 @@ pub fn open(opener: Opener<'_>, stored: &[u8], hint: &mut Hint) -> std::result::
             let (plain, body) = png::recipe(stored)?;
             Ok(vec![prove(Kind::Png, 0..stored.len(), stored, plain, &body)?])
         }
+        Opener::Jpeg => Ok(vec![prove(Kind::Jpeg, 0..stored.len(), stored, Vec::new(), &jpeg::recipe(stored)?)?]),
     }
 }
 
@@ -165,6 +170,7 @@ pub fn plain(opener: Opener<'_>, stored: &[u8]) -> std::result::Result<Vec<u8>, 
         Opener::Deflate => Ok(inflate::inflate(stored)?.plain),
         Opener::Gzip => Ok(inflate::inflate(&stored[gzip::header_len(stored)?..])?.plain),
         Opener::Png => png::plain(stored),
+        Opener::Jpeg => Ok(Vec::new()),
     }
 }
 
@@ -235,6 +241,7 @@ enum Kind {
     Lz4 = 1,
     Deflate = 2,
     Png = 3,
+    Jpeg = 4,
 }
 
 impl Kind {
@@ -243,6 +250,7 @@ impl Kind {
             1 => Ok(Kind::Lz4),
             2 => Ok(Kind::Deflate),
             3 => Ok(Kind::Png),
+            4 => Ok(Kind::Jpeg),
             _ => Err(Error::corrupt(format!("the kind {number} of opened streams is unknown to this version"))),
         }
     }
@@ -285,6 +293,7 @@ fn recreate_body(kind: Kind, body: &[u8], plain: &[u8], stored_len: usize) -> Re
         Kind::Lz4 => lz4::recreate(body, plain, stored_len),
         Kind::Deflate => deflate::recreate(body, plain, stored_len),
         Kind::Png => png::recreate(body, plain, stored_len),
+        Kind::Jpeg => jpeg::recreate(body, stored_len),
     }
 }
 
@@ -408,6 +417,21 @@ mod tests {
             let hostile = mutate(&stored, &mut random);
             if let Ok(pieces) = open(Opener::Png, &hostile, &mut Hint::default()) {
                 assert!(recreate(&pieces[0].recipe, &pieces[0].plain, hostile.len()).unwrap() == hostile);
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_jpeg_is_an_error() {
+        let picture = jpeg::tests::PICTURE;
+        let pieces = open(Opener::Jpeg, picture, &mut Hint::default()).unwrap();
+        assert_damage_is_found(&pieces[0], 100_000);
+        assert_forgeries_end(Kind::Jpeg, &pieces[0], 300);
+        let mut random = Random(16);
+        for _ in 0..300 {
+            let hostile = mutate(picture, &mut random);
+            if let Ok(pieces) = open(Opener::Jpeg, &hostile, &mut Hint::default()) {
+                assert!(recreate(&pieces[0].recipe, &[], hostile.len()).unwrap() == hostile);
             }
         }
     }
