@@ -16,6 +16,11 @@ impl ChunkId {
         ChunkId(*blake3::hash(plain).as_bytes())
     }
 
+    /// Returns the short name.
+    pub fn key(&self) -> ChunkKey {
+        ChunkKey(self.0[..ChunkKey::LEN].try_into().expect("16 of 32 bytes"))
+    }
+
     /// Returns the id held by `bytes`.
     ///
     /// # Errors
@@ -48,6 +53,34 @@ impl fmt::Display for ChunkId {
 }
 
 impl fmt::Debug for ChunkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0[..6].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The short name of a chunk: the first 16 bytes of its id, enough that two of 10^9 chunks meet once in 10^20 vaults.
+///
+/// The catalogue finds chunks by it, and chunks name their bases by it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChunkKey(pub [u8; 16]);
+
+impl ChunkKey {
+    /// Length in bytes.
+    pub const LEN: usize = 16;
+
+    /// Returns the keys that stand in `bytes` one after the other; bytes that are too few for one more are left out.
+    pub fn list(bytes: &[u8]) -> Box<[ChunkKey]> {
+        bytes.chunks_exact(ChunkKey::LEN).map(|key| ChunkKey(key.try_into().expect("16 bytes"))).collect()
+    }
+}
+
+impl fmt::Display for ChunkKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ChunkKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0[..6].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The format of the catalogue; another one is rebuilt from packs.
-pub const CATALOGUE_VERSION: i64 = 2;
+pub const CATALOGUE_VERSION: i64 = 3;
 
 /// The format before there were playtests; it becomes the present one when it is opened.
 const WITHOUT_PLAYTESTS: i64 = 1;

@@ -2,15 +2,14 @@
 
 use super::{Build, Catalogue, Milestone, Record, Superseded};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{BuildNumber, ChunkId, PackId};
+use crate::id::{BuildNumber, ChunkId, ChunkKey, PackId};
 use crate::name::RefName;
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// How many bytes of a chunk's id the catalogue keeps: enough that two of 10^9 chunks meet once in 10^20 vaults.
-const KEY_LEN: usize = 16;
+const SELECT_PLACE: &str = "SELECT pack, offset, stored, plain, bases FROM chunk WHERE id = ?1";
 
 /// Where a chunk lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChunkPlace {
     /// The row number of its pack, stable while the catalogue is not rebuilt.
     pub pack: i64,
@@ -22,10 +21,12 @@ pub struct ChunkPlace {
     pub plain_len: u32,
     /// The number of the encoding.
     pub encoding: u8,
+    /// The chunks that it is stored as a difference to.
+    pub bases: Box<[ChunkKey]>,
 }
 
 /// A chunk of a pack that is being registered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewChunk {
     /// Its name.
     pub id: ChunkId,
@@ -37,6 +38,8 @@ pub struct NewChunk {
     pub plain_len: u32,
     /// The number of the encoding.
     pub encoding: u8,
+    /// The chunks that it is stored as a difference to.
+    pub bases: Box<[ChunkKey]>,
 }
 
 /// A sealed and synced pack that is being registered.
@@ -67,11 +70,19 @@ pub struct Totals {
 
 impl Catalogue {
     /// Returns where a chunk is; `None` if no registered pack has it.
-    pub fn chunk(&self, id: ChunkId) -> Result<Option<ChunkPlace>> {
+    pub fn chunk(&self, key: ChunkKey) -> Result<Option<ChunkPlace>> {
         self.read(|connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT pack, offset, stored, plain FROM chunk WHERE id = ?1")?;
-            statement.query_row([&id.0[..KEY_LEN]], place_of_row).optional()
+            let mut statement = connection.prepare_cached(SELECT_PLACE)?;
+            statement.query_row([&key.0[..]], place_of_row).optional()
+        })
+    }
+
+    /// Returns the key of a chunk that starts with `start`; `None` if no registered pack has one.
+    pub fn chunk_like(&self, start: [u8; 4]) -> Result<Option<ChunkKey>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT id FROM chunk WHERE id >= ?1 ORDER BY id LIMIT 1")?;
+            let key = statement.query_row([&start[..]], |row| row.get::<_, Vec<u8>>(0)).optional()?;
+            Ok(key.and_then(|key| ChunkKey::list(&key).first().copied()).filter(|key| key.0.starts_with(&start)))
         })
     }
 
@@ -79,9 +90,8 @@ impl Catalogue {
     pub fn chunks(&self, ids: &[ChunkId]) -> Result<Vec<Option<ChunkPlace>>> {
         self.read(|connection| {
             let _transaction = connection.unchecked_transaction()?;
-            let mut statement =
-                connection.prepare_cached("SELECT pack, offset, stored, plain FROM chunk WHERE id = ?1")?;
-            ids.iter().map(|id| statement.query_row([&id.0[..KEY_LEN]], place_of_row).optional()).collect()
+            let mut statement = connection.prepare_cached(SELECT_PLACE)?;
+            ids.iter().map(|id| statement.query_row([&id.key().0[..]], place_of_row).optional()).collect()
         })
     }
 
@@ -203,14 +213,19 @@ impl Catalogue {
             let mut statement = connection.prepare_cached("INSERT INTO pack (id, bytes) VALUES (?1, ?2)")?;
             let number = statement.insert(params![&pack.id.0[..], pack.bytes as i64])?;
             let mut statement = connection.prepare_cached(
-                "INSERT OR IGNORE INTO chunk (id, pack, offset, stored, plain) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT OR IGNORE INTO chunk (id, pack, offset, stored, plain, bases) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?;
             // In key order the B-tree fills page after page.
             let mut chunks: Vec<&NewChunk> = pack.chunks.iter().collect();
             chunks.sort_unstable_by_key(|chunk| chunk.id);
             for chunk in chunks {
                 let plain = i64::from(chunk.plain_len) << 4 | i64::from(chunk.encoding);
-                statement.execute(params![&chunk.id.0[..KEY_LEN], number, chunk.offset, chunk.stored_len, plain])?;
+                let bases = match &*chunk.bases {
+                    [] => None,
+                    bases => Some(bases.iter().flat_map(|key| key.0).collect::<Vec<u8>>()),
+                };
+                let key = chunk.id.key();
+                statement.execute(params![&key.0[..], number, chunk.offset, chunk.stored_len, plain, bases])?;
             }
             Ok(())
         };
@@ -352,6 +367,7 @@ fn place_of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<ChunkPlace> {
         stored_len: row.get(2)?,
         plain_len: (plain >> 4) as u32,
         encoding: (plain & 15) as u8,
+        bases: row.get_ref(4)?.as_blob_or_null()?.map(ChunkKey::list).unwrap_or_default(),
     })
 }
 

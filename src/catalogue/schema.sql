@@ -1,4 +1,4 @@
--- The catalogue, version 2: where chunks are, what builds and milestones there are, what snapshots have seen; playtests
+-- The catalogue, version 3: where chunks are, what builds and milestones there are, what snapshots have seen; playtests
 -- stand in playtests.sql.
 -- All of it but `seen` can be rebuilt from packs; `seen` only saves work.
 
@@ -13,7 +13,8 @@ CREATE TABLE chunk (
     pack    INTEGER NOT NULL,
     offset  INTEGER NOT NULL,           -- of the stored bytes in the pack
     stored  INTEGER NOT NULL,           -- length of the stored bytes
-    plain   INTEGER NOT NULL            -- length of the plain bytes × 16 + encoding
+    plain   INTEGER NOT NULL,           -- length of the plain bytes × 16 + encoding
+    bases   BLOB                        -- the first 16 bytes of the ChunkIds of its bases; NULL without any
 ) WITHOUT ROWID;
 
 CREATE TABLE build (

@@ -5,12 +5,14 @@
 //! snapshot is not read. What was read is remembered as soon as its chunks are durable, so that a snapshot which is
 //! stopped or killed goes on where it was.
 
+use super::earlier::EarlierVersion;
 use super::engines::{Class, InProject};
 use super::ignore_rules::{IGNORE_FILE, IgnoreRules};
 use super::ingest_xattrs;
-use super::pipeline::{HostFile, Ingested, ingest_bytes};
+use super::pipeline::{HostFile, Ingested, What, ingest_bytes};
 use super::tree_builder::{FinishedTree, Folder, TreeBuilder};
 use crate::catalogue::{LeftOut, SeenFile, folder_key};
+use crate::content::Reader;
 use crate::disk::host::{self, HostKind, LongPath, Stat, StatKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ChunkId;
@@ -59,6 +61,32 @@ pub struct Source<'a> {
     pub keep_caches: bool,
     /// Read every file, though it looks unchanged.
     pub read_all: bool,
+    /// The build that came before: its files are what new ones are compared with.
+    pub earlier: EarlierTree<'a>,
+}
+
+/// A stored tree, with which one that is being stored has files in common.
+#[derive(Clone, Copy)]
+pub struct EarlierTree<'a> {
+    /// Reads it.
+    pub reader: &'a Reader,
+    /// Its root directory; `None` if there is no such tree.
+    pub root: Option<ChunkId>,
+}
+
+impl EarlierTree<'_> {
+    /// Returns what `directory` has under `name`; what cannot be read is not there.
+    fn entry(&self, directory: Option<ChunkId>, name: &FileName) -> Option<EntryKind> {
+        let found = self.reader.lookup(directory?, name.as_bytes()).ok()??;
+        Some(found.1.kind)
+    }
+
+    fn file(&self, directory: Option<ChunkId>, name: &FileName) -> Option<Content> {
+        match self.entry(directory, name)? {
+            EntryKind::File(content) => Some(content),
+            _ => None,
+        }
+    }
 }
 
 /// A folder in the store.
@@ -93,7 +121,8 @@ pub struct IngestedTree {
 /// says so. After each of them what was read stays in the store, and the next call goes on from there.
 pub fn ingest_directory(store: &Store, source: &Source<'_>, progress: &Progress) -> Result<IngestedTree> {
     let tree = TreeBuilder::new(store);
-    let shared = Shared { store, tree: &tree, progress, notes: Mutex::default(), seen: SeenLog::default() };
+    let reader = source.earlier.reader;
+    let shared = Shared { store, reader, tree: &tree, progress, notes: Mutex::default(), seen: SeenLog::default() };
     let walked = std::thread::scope(|scope| {
         let (jobs, queue) = bounded::<Job>(QUEUE_LEN);
         let workers: Vec<_> = (0..worker_count())
@@ -146,6 +175,8 @@ struct Job {
     folder: Arc<Folder>,
     slot: usize,
     folder_key: [u8; 16],
+    /// What is stored of the file.
+    earlier: Option<Content>,
 }
 
 /// Why a file was not read.
@@ -158,6 +189,7 @@ enum Failure {
 
 struct Shared<'a> {
     store: &'a Store,
+    reader: &'a Reader,
     tree: &'a TreeBuilder<'a>,
     progress: &'a Progress,
     notes: Mutex<Notes>,
@@ -297,12 +329,15 @@ impl Shared<'_> {
         }
         let source = HostFile::new(&file, Path::new(&job.shown));
         let is_sparse = before.allocated < before.key.size;
-        let ingested = ingest_bytes(self.store, &source, before.key.size, is_sparse, self.progress).map_err(
-            |error| match source.has_failed() {
-                true => Failure::Source(error),
-                false => Failure::Snapshot(error),
-            },
-        )?;
+        let earlier = job.earlier.map(|content| EarlierVersion { reader: self.reader, content });
+        let what = What { name: job.name.as_bytes(), earlier };
+        let ingested =
+            ingest_bytes(self.store, &source, before.key.size, is_sparse, &what, self.progress).map_err(|error| {
+                match source.has_failed() {
+                    true => Failure::Source(error),
+                    false => Failure::Snapshot(error),
+                }
+            })?;
         let after = host::stat_of_file(&file).map_err(fail)?;
         Ok((ingested, before, after))
     }
@@ -364,6 +399,8 @@ struct Visit {
     rules: IgnoreRules,
     /// The innermost project that the folder is in.
     project: Option<InProject>,
+    /// The folder in the tree that came before.
+    earlier: Option<ChunkId>,
 }
 
 impl Walk<'_> {
@@ -376,7 +413,9 @@ impl Walk<'_> {
         let long = Arc::new(LongPath::new(path));
         let attributes = self.shared.attributes(&long, "the folder", &stat)?;
         let rules = IgnoreRules::new(path, self.source.ignore)?;
-        let root = Visit { path: long, shown: String::new(), folder: Folder::root(attributes), rules, project: None };
+        let folder = Folder::root(attributes);
+        let earlier = self.source.earlier.root;
+        let root = Visit { path: long, shown: String::new(), folder, rules, project: None, earlier };
         let mut open = vec![root];
         while let Some(visit) = open.pop() {
             let first = open.len();
@@ -432,8 +471,12 @@ impl Walk<'_> {
                     let long = Arc::new(visit.path.child(&os_name));
                     let attributes = self.shared.attributes(&long, &shown, &stat)?;
                     let project = project.as_ref().map(|project| project.below(name.as_bytes()));
+                    let earlier = match self.source.earlier.entry(visit.earlier, &name) {
+                        Some(EntryKind::Directory(below)) => Some(below.id),
+                        _ => None,
+                    };
                     let folder = Folder::below(&visit.folder, name, attributes);
-                    open.push(Visit { path: long, shown, folder, rules: rules.clone(), project });
+                    open.push(Visit { path: long, shown, folder, rules: rules.clone(), project, earlier });
                 }
                 HostKind::Symlink => self.symlink(&visit, &path, &shown, name, &stat)?,
                 HostKind::Special => {
@@ -511,9 +554,10 @@ impl Walk<'_> {
             self.shared.progress.add_bytes(content.size);
             return Ok(());
         }
+        let earlier = was.map(|(_, content)| content).or_else(|| self.source.earlier.file(visit.earlier, &name));
         let slot = visit.folder.reserve();
         let path = Arc::new(visit.path.with_path(path));
-        let job = Job { path, shown, name, folder: visit.folder.clone(), slot, folder_key };
+        let job = Job { path, shown, name, folder: visit.folder.clone(), slot, folder_key, earlier };
         // The queue is closed when a worker failed; that error is reported.
         self.jobs.send(job).map_err(|_| Error::new(ErrorKind::Interrupted, "a worker stopped"))
     }
@@ -555,6 +599,14 @@ fn why_suspicious(target: &[u8], shown: &str, path: &Path) -> Option<&'static st
     (!path.exists()).then_some("the link leads nowhere")
 }
 
+/// Returns the names of what stands in the folder `path`, or of the file itself; none if it cannot be read.
+pub fn names_at_top(path: &Path) -> Vec<FileName> {
+    match list_names(path) {
+        Ok(names) => names.into_iter().map(|(name, _)| name).collect(),
+        Err(_) => path.file_name().and_then(|name| host::file_name_of(name).ok()).into_iter().collect(),
+    }
+}
+
 /// Returns the names in a folder in the order of manifests, each with the system's own form.
 fn list_names(path: &Path) -> std::io::Result<Vec<(FileName, OsString)>> {
     let mut names = Vec::new();
@@ -572,18 +624,25 @@ fn list_names(path: &Path) -> std::io::Result<Vec<(FileName, OsString)>> {
 ///
 /// # Errors
 /// As [`ingest_directory`]; a file that cannot be read is an error here.
-pub fn ingest_single_file(store: &Store, path: &Path, progress: &Progress) -> Result<(IngestedTree, String)> {
+pub fn ingest_single_file(
+    store: &Store,
+    path: &Path,
+    earlier: &EarlierTree<'_>,
+    progress: &Progress,
+) -> Result<(IngestedTree, String)> {
     let name = path.file_name().ok_or_else(|| Error::invalid(format!("{} names no file", path.display())))?;
     let name = host::file_name_of(name)?;
     let shown = name.to_string();
     let tree = TreeBuilder::new(store);
-    let shared = Shared { store, tree: &tree, progress, notes: Mutex::default(), seen: SeenLog::default() };
+    let reader = earlier.reader;
+    let shared = Shared { store, reader, tree: &tree, progress, notes: Mutex::default(), seen: SeenLog::default() };
     let stat = host::stat_of(path).map_err(|error| Error::io("read", path, error))?;
     progress.add_total(1, stat.key.size);
     let folder = Folder::root(Attributes { mode: 0o755, mtime: stat.mtime, xattrs: None });
     let job = Job {
         path: Arc::new(LongPath::new(path)),
         shown: shown.clone(),
+        earlier: earlier.file(earlier.root, &name),
         name,
         slot: folder.reserve(),
         folder: folder.clone(),

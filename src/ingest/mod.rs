@@ -6,6 +6,7 @@
 
 mod commit;
 pub mod directory;
+mod earlier;
 pub mod engines;
 mod ignore_rules;
 mod pipeline;
@@ -13,7 +14,8 @@ pub mod session;
 mod tree_builder;
 
 pub use commit::{Draft, Replaces, publish};
-pub use pipeline::{ByteSource, GrowingFile, Ingested, ingest_bytes};
+pub use earlier::EarlierVersion;
+pub use pipeline::{ByteSource, GrowingFile, Ingested, What, ingest_bytes};
 
 use crate::error::Result;
 use crate::id::ChunkId;

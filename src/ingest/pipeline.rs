@@ -3,12 +3,14 @@
 //! A file is read in segments. The chunks of a large segment are hashed and encoded by all cores, those of a small one
 //! where they are; the memory in use is one segment a reading thread, whatever the size of the file.
 
+use super::earlier::{Aligner, Around, EarlierVersion, NewChunk};
 use crate::disk::{DiskFile, host};
 use crate::error::{Error, Result};
+use crate::id::ChunkId;
 use crate::lens::ReadAt;
 use crate::manifest::{Content, ListBuilder, ListItem};
 use crate::progress::Progress;
-use crate::store::{Class, Put, Store, Ticket};
+use crate::store::{Chunk, Class, Earlier, Put, Store, Ticket};
 use fastcdc::v2020::{FastCDC, Normalization};
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -17,16 +19,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Lengths of chunks. Smaller ones find more repeats between builds, larger ones cost less index and decode faster.
-const MIN_CHUNK_LEN: usize = 8 << 10;
-const AVERAGE_CHUNK_LEN: usize = 32 << 10;
-const MAX_CHUNK_LEN: usize = 128 << 10;
+const MIN_CHUNK_LEN: usize = 16 << 10;
+const AVERAGE_CHUNK_LEN: usize = 64 << 10;
+const MAX_CHUNK_LEN: usize = 256 << 10;
 
 /// Bytes read and cut at once.
 const SEGMENT_LEN: usize = 4 << 20;
 
 /// Chunks from which on handing a segment to all cores pays: below, files side by side keep the cores busy, and waking
 /// threads for a few chunks costs more than hashing them.
-const PARALLEL_CHUNKS: usize = 64;
+const PARALLEL_CHUNKS: usize = 32;
 
 /// Bytes that can be read at any place: a file of the host, or one of the spool.
 pub trait ByteSource: Sync {
@@ -103,6 +105,15 @@ pub struct Ingested {
     pub stored_bytes: u64,
 }
 
+/// What is known of a file besides its bytes.
+#[derive(Clone, Copy, Default)]
+pub struct What<'a> {
+    /// Its name, without folders.
+    pub name: &'a [u8],
+    /// The version of it that is stored already.
+    pub earlier: Option<EarlierVersion<'a>>,
+}
+
 /// Stores up to `len` bytes of `source`, fewer if it ends before; looks for holes if it `is_sparse`.
 ///
 /// # Errors
@@ -112,9 +123,10 @@ pub fn ingest_bytes<S: ByteSource + ?Sized>(
     source: &S,
     len: u64,
     is_sparse: bool,
+    what: &What<'_>,
     progress: &Progress,
 ) -> Result<Ingested> {
-    GrowingFile::default().finish(store, source, len, is_sparse, progress)
+    GrowingFile::default().finish(store, source, len, is_sparse, what, progress)
 }
 
 /// A file that is stored while it is still written: its head is in the store before its end is known.
@@ -138,9 +150,10 @@ impl GrowingFile {
         store: &Store,
         source: &S,
         end: u64,
+        what: &What<'_>,
         progress: &Progress,
     ) -> Result<()> {
-        self.take(store, source, Piece { end, is_last: false, is_sparse: true }, progress)
+        self.take(store, source, Piece { end, is_last: false, is_sparse: true }, what, progress)
     }
 
     /// Stores the rest of a file of `len` bytes, and returns the whole.
@@ -153,9 +166,10 @@ impl GrowingFile {
         source: &S,
         len: u64,
         is_sparse: bool,
+        what: &What<'_>,
         progress: &Progress,
     ) -> Result<Ingested> {
-        self.take(store, source, Piece { end: len, is_last: true, is_sparse }, progress)?;
+        self.take(store, source, Piece { end: len, is_last: true, is_sparse }, what, progress)?;
         self.ended(store)
     }
 
@@ -178,15 +192,18 @@ impl GrowingFile {
         store: &Store,
         source: &S,
         piece: Piece,
+        what: &What<'_>,
         progress: &Progress,
     ) -> Result<()> {
+        // Without an earlier version that can be read, chunks have fewer candidates for bases, and nothing is lost.
+        let aligner = what.earlier.and_then(|version| Aligner::new(version).ok());
         thread_local! {
             // Two segments' worth at most, reused from file to file: allocating it anew would cost a page fault a page.
             static SEGMENT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
         SEGMENT.with(|segment| {
             let end = piece.end;
-            let mut ingest = FileIngest { store, progress, file: self, segment: &mut segment.borrow_mut() };
+            let mut ingest = FileIngest { store, progress, file: self, segment: &mut segment.borrow_mut(), aligner };
             while ingest.file.stored_len < end {
                 let at = ingest.file.stored_len;
                 let (start, stop) = match piece.is_sparse {
@@ -222,6 +239,7 @@ struct FileIngest<'a> {
     progress: &'a Progress,
     file: &'a mut GrowingFile,
     segment: &'a mut Vec<u8>,
+    aligner: Option<Aligner<'a>>,
 }
 
 impl FileIngest<'_> {
@@ -263,13 +281,29 @@ impl FileIngest<'_> {
 
     fn put_all(&mut self, ends: &[usize]) -> Result<()> {
         let (store, segment) = (self.store, &self.segment[..]);
-        let put = |index: usize| {
-            let start = index.checked_sub(1).map_or(0, |before| ends[before]);
-            store.put(&segment[start..ends[index]], Class::Data)
+        let plain = |index: usize| &segment[index.checked_sub(1).map_or(0, |before| ends[before])..ends[index]];
+        let in_parallel = ends.len() >= PARALLEL_CHUNKS;
+        let ids: Vec<ChunkId> = match in_parallel {
+            false => (0..ends.len()).map(|index| ChunkId::of(plain(index))).collect(),
+            true => (0..ends.len()).into_par_iter().map(|index| ChunkId::of(plain(index))).collect(),
         };
-        let puts: Vec<Put> = match ends.len() < PARALLEL_CHUNKS {
-            true => (0..ends.len()).map(put).collect::<Result<_>>()?,
-            false => (0..ends.len()).into_par_iter().map(put).collect::<Result<_>>()?,
+        let around = self.aligner.as_mut().map_or_else(Vec::new, |aligner| {
+            let chunks = (0..ends.len()).map(|index| {
+                let plain = plain(index);
+                NewChunk { offset: self.file.stored_len + (ends[index] - plain.len()) as u64, plain, id: ids[index] }
+            });
+            // As without an earlier version.
+            aligner.align(&chunks.collect::<Vec<_>>()).unwrap_or_default()
+        });
+        let put = |index: usize| {
+            let none = Around::default();
+            let Around { chunks, main } = around.get(index).unwrap_or(&none);
+            let earlier = Earlier { chunks, main: *main };
+            store.put_chunk(&Chunk { id: ids[index], plain: plain(index), class: Class::Data, earlier })
+        };
+        let puts: Vec<Put> = match in_parallel {
+            false => (0..ends.len()).map(put).collect::<Result<_>>()?,
+            true => (0..ends.len()).into_par_iter().map(put).collect::<Result<_>>()?,
         };
         let mut start = 0;
         for (put, &end) in puts.iter().zip(ends) {

@@ -3,23 +3,28 @@
 //! [`Store::put`] takes plain bytes, finds out whether they are there already, encodes them and appends them to an open
 //! pack. [`Store::get`] finds a chunk, decodes it and checks it against its id before anyone sees it.
 
+mod bases;
+mod encode;
 mod pack;
 mod reader;
+mod similar;
 mod writer;
 
 pub(crate) use writer::create_pack_folders;
 
+pub use bases::{MAX_BASE_BYTES, MAX_DEPTH};
+pub use encode::{Chunk, Earlier};
 pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, read_entry, read_index};
 
 use crate::catalogue::{Catalogue, ChunkPlace, NewPack, Record};
 use crate::codec::Encoder;
 use crate::disk::Disk;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ChunkId, PackId};
+use crate::id::{ChunkId, ChunkKey, PackId};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use reader::PackReader;
-use std::cell::RefCell;
+use similar::Similar;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +32,9 @@ use writer::{OPEN_DIR, OPEN_LOCK, Writer};
 
 /// Bytes of decoded chunks kept in memory.
 const CACHE_BYTES: u64 = 64 << 20;
+
+/// Bytes of decoded bases kept in memory: neighbours in a file are differences to the same ones.
+const BASE_CACHE_BYTES: u64 = 32 << 20;
 
 /// Which packs a chunk goes to, so that listing a build reads few places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,14 +86,17 @@ pub struct Store {
     catalogue: Arc<Catalogue>,
     reader: PackReader,
     writer: Writer,
-    cache: Cache<ChunkId, Arc<[u8]>, ByLength>,
+    similar: Similar,
+    cache: Cache<ChunkKey, Arc<[u8]>, ByLength>,
+    /// Bases, which nobody has checked against an id: what is decoded from them is checked.
+    bases: Cache<ChunkKey, Arc<[u8]>, ByLength>,
 }
 
 #[derive(Clone)]
 struct ByLength;
 
-impl Weighter<ChunkId, Arc<[u8]>> for ByLength {
-    fn weight(&self, _id: &ChunkId, plain: &Arc<[u8]>) -> u64 {
+impl Weighter<ChunkKey, Arc<[u8]>> for ByLength {
+    fn weight(&self, _key: &ChunkKey, plain: &Arc<[u8]>) -> u64 {
         // An entry costs about as much again as a small chunk.
         plain.len() as u64 + 128
     }
@@ -97,7 +108,9 @@ impl Store {
         Store {
             reader: PackReader::new(disk.clone(), catalogue.clone()),
             writer: Writer::new(disk.clone(), catalogue.clone()),
+            similar: Similar::new(disk.clone()),
             cache: Cache::with_weighter(4096, CACHE_BYTES, ByLength),
+            bases: Cache::with_weighter(2048, BASE_CACHE_BYTES, ByLength),
             disk,
             catalogue,
         }
@@ -120,7 +133,7 @@ impl Store {
     /// # Errors
     /// `Corrupt` if the catalogue has no such chunk, or the stored bytes do not decode to it.
     pub fn get(&self, id: ChunkId) -> Result<Arc<[u8]>> {
-        self.cache.get_or_insert_with(&id, || self.get_uncached(id).map(Arc::from))
+        self.cache.get_or_insert_with(&id.key(), || self.get_uncached(id).map(Arc::from))
     }
 
     /// Returns the chunk's plain bytes like [`Store::get`], past the cache: for readers that come only once.
@@ -128,10 +141,11 @@ impl Store {
     /// # Errors
     /// As [`Store::get`].
     pub fn get_uncached(&self, id: ChunkId) -> Result<Vec<u8>> {
-        if let Some(pending) = self.writer.pending(id) {
-            return self.writer.read_pending(&pending);
+        if let Some(pending) = self.writer.pending(id.key()) {
+            let base = self.base_plain(&pending.entry.bases)?;
+            return self.writer.read_pending(&pending, &base);
         }
-        self.read_at_place(id, self.catalogue.chunk(id)?)
+        self.read_at_place(id, self.catalogue.chunk(id.key())?)
     }
 
     /// Calls `visit` with the plain bytes of each of `ids`, in their order, past the cache; looks them up together.
@@ -152,7 +166,10 @@ impl Store {
 
     fn read_at_place(&self, id: ChunkId, place: Option<ChunkPlace>) -> Result<Vec<u8>> {
         match place {
-            Some(place) => self.reader.read(id, &place),
+            Some(place) => {
+                let base = self.base_plain(&place.bases).map_err(|error| error.context(format!("chunk {id}")))?;
+                self.reader.read(id, place, &base)
+            }
             None => Err(Error::corrupt(format!("chunk {id} is in no pack that the catalogue knows"))
                 .with_hint("run `gamevault repair`; if it stays missing, `gamevault verify` names the files")),
         }
@@ -163,29 +180,41 @@ impl Store {
     /// # Errors
     /// Those of the catalogue.
     pub fn contains(&self, id: ChunkId) -> Result<bool> {
-        Ok(self.writer.pending(id).is_some() || self.catalogue.chunk(id)?.is_some())
+        Ok(self.writer.pending(id.key()).is_some() || self.catalogue.chunk(id.key())?.is_some())
+    }
+
+    /// Stores bytes of which nothing more is known, unless they are there.
+    ///
+    /// # Errors
+    /// As [`Store::put_chunk`].
+    pub fn put(&self, plain: &[u8], class: Class) -> Result<Put> {
+        self.put_chunk(&Chunk { id: ChunkId::of(plain), plain, class, earlier: Earlier::default() })
     }
 
     /// Stores a chunk unless it is there.
     ///
     /// # Errors
     /// `NoSpace` or `Io` from the disk: then the chunks of the open pack are lost, and their tickets say so.
-    pub fn put(&self, plain: &[u8], class: Class) -> Result<Put> {
-        let id = ChunkId::of(plain);
+    pub fn put_chunk(&self, chunk: &Chunk<'_>) -> Result<Put> {
+        let id = chunk.id;
         // In this order: a chunk that is sealed between the two looks is found by the second.
-        if let Some(pending) = self.writer.pending(id) {
+        if let Some(pending) = self.writer.pending(id.key()) {
             return Ok(Put { id, ticket: Ticket::pack(pending.ticket), stored_len: 0 });
         }
-        if self.catalogue.chunk(id)?.is_some() {
+        if self.catalogue.chunk(id.key())?.is_some() {
             return Ok(Put { id, ticket: Ticket::default(), stored_len: 0 });
         }
-        thread_local! {
-            static ENCODER: RefCell<Encoder> = RefCell::default();
-        }
-        ENCODER.with(|encoder| {
-            let mut encoder = encoder.borrow_mut();
-            let (encoding, stored) = encoder.encode(plain);
-            let (ticket, stored_len) = self.writer.append(id, encoding, stored, plain.len(), class)?;
+        self.encode(chunk, &mut |encoded| {
+            let entry = PackEntry {
+                kind: EntryKind::Chunk,
+                encoding: encoded.encoding,
+                offset: 0,
+                stored_len: encoded.stored.len() as u32,
+                plain_len: chunk.plain.len() as u32,
+                id,
+                bases: encoded.bases.into(),
+            };
+            let (ticket, stored_len) = self.writer.append(entry, encoded.stored, chunk.class)?;
             Ok(Put { id, ticket, stored_len })
         })
     }
@@ -225,6 +254,7 @@ impl Store {
                 stored_len: stored.len() as u32,
                 plain_len: plain.len() as u32,
                 id: ChunkId::of(&plain),
+                bases: Box::default(),
             };
             bytes.extend(pack::entry_header(&entry));
             bytes.extend_from_slice(stored);

@@ -5,7 +5,7 @@
 use crate::codec::{Encoding, MAX_PLAIN_LEN, decode};
 use crate::disk::DiskFile;
 use crate::error::{Error, Result};
-use crate::id::{ChunkId, PackId};
+use crate::id::{ChunkId, ChunkKey, PackId};
 
 pub(super) const HEADER_LEN: usize = 32;
 pub(super) const ENTRY_HEADER_LEN: usize = 44;
@@ -13,7 +13,7 @@ const ROW_LEN: usize = 48;
 const TRAILER_LEN: usize = 64;
 const HEADER_MARK: &[u8; 8] = b"GVPACK\r\n";
 const TRAILER_MARK: &[u8; 8] = b"GVSEALED";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// What an entry of a pack is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum EntryKind {
 }
 
 /// One row of a pack's footer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackEntry {
     /// What it is.
     pub kind: EntryKind,
@@ -39,6 +39,15 @@ pub struct PackEntry {
     pub plain_len: u32,
     /// BLAKE3 of the plain bytes.
     pub id: ChunkId,
+    /// The chunks that it is stored as a difference to, at most 255.
+    pub bases: Box<[ChunkKey]>,
+}
+
+impl PackEntry {
+    /// Returns the length of what stands before the stored bytes.
+    pub(super) fn header_len(&self) -> usize {
+        ENTRY_HEADER_LEN + self.bases.len() * ChunkKey::LEN
+    }
 }
 
 /// What a pack's file holds.
@@ -58,29 +67,38 @@ pub(super) fn header(id: PackId) -> [u8; HEADER_LEN] {
     bytes
 }
 
-pub(super) fn entry_header(entry: &PackEntry) -> [u8; ENTRY_HEADER_LEN] {
-    let mut bytes = [0; ENTRY_HEADER_LEN];
-    bytes[0] = entry.kind as u8;
-    bytes[1] = entry.encoding as u8;
-    bytes[4..8].copy_from_slice(&entry.stored_len.to_le_bytes());
-    bytes[8..12].copy_from_slice(&entry.plain_len.to_le_bytes());
-    bytes[12..].copy_from_slice(&entry.id.0);
+pub(super) fn entry_header(entry: &PackEntry) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(entry.header_len());
+    bytes.extend([entry.kind as u8, entry.encoding as u8, base_count(entry), 0]);
+    bytes.extend(entry.stored_len.to_le_bytes());
+    bytes.extend(entry.plain_len.to_le_bytes());
+    bytes.extend(entry.id.0);
+    bytes.extend(entry.bases.iter().flat_map(|key| key.0));
     bytes
+}
+
+fn base_count(entry: &PackEntry) -> u8 {
+    u8::try_from(entry.bases.len()).expect("a chunk has at most 255 bases")
 }
 
 /// Returns footer and trailer for a pack whose entries end at `end`.
 pub(super) fn footer(id: PackId, entries: &[PackEntry], end: u64) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(entries.len() * ROW_LEN + TRAILER_LEN);
     for entry in entries {
-        bytes.extend([entry.kind as u8, entry.encoding as u8, 0, 0]);
+        bytes.extend([entry.kind as u8, entry.encoding as u8, base_count(entry), 0]);
         bytes.extend(entry.offset.to_le_bytes());
         bytes.extend(entry.stored_len.to_le_bytes());
         bytes.extend(entry.plain_len.to_le_bytes());
         bytes.extend(entry.id.0);
     }
+    for entry in entries {
+        bytes.extend(entry.bases.iter().flat_map(|key| key.0));
+    }
+    let base_count: usize = entries.iter().map(|entry| entry.bases.len()).sum();
     bytes.extend(end.to_le_bytes());
     bytes.extend((entries.len() as u32).to_le_bytes());
-    bytes.extend([0; 12]);
+    bytes.extend((base_count as u32).to_le_bytes());
+    bytes.extend([0; 8]);
     let hash = seal_hash(&header(id), &bytes);
     bytes.extend(hash);
     bytes.extend(TRAILER_MARK);
@@ -125,19 +143,30 @@ fn read_footer(file: &dyn DiskFile, id: PackId, len: u64, head: &[u8; HEADER_LEN
     }
     let footer_offset = u64::from_le_bytes(trailer[..8].try_into().expect("8 bytes"));
     let count = u32::from_le_bytes(trailer[8..12].try_into().expect("4 bytes"));
+    let base_count = u32::from_le_bytes(trailer[12..16].try_into().expect("4 bytes"));
     let rows_len = u64::from(count) * ROW_LEN as u64;
-    if footer_offset.checked_add(rows_len + TRAILER_LEN as u64) != Some(len) {
+    let footer_len = rows_len + u64::from(base_count) * ChunkKey::LEN as u64;
+    if footer_offset.checked_add(footer_len + TRAILER_LEN as u64) != Some(len) {
         return Err(corrupt("the footer does not lie where the trailer says"));
     }
-    let mut rows = vec![0; rows_len as usize + 24];
-    file.read_exact_at(&mut rows, footer_offset)?;
-    if seal_hash(head, &rows)[..] != trailer[24..56] {
+    let mut footer = vec![0; footer_len as usize + 24];
+    file.read_exact_at(&mut footer, footer_offset)?;
+    if seal_hash(head, &footer)[..] != trailer[24..56] {
         return Err(corrupt("the footer does not match its checksum"));
     }
-    rows[..rows_len as usize].chunks_exact(ROW_LEN).map(|row| parse_row(row, footer_offset)).collect()
+    let (rows, rest) = footer.split_at(rows_len as usize);
+    let mut bases = &rest[..rest.len() - 24];
+    rows.chunks_exact(ROW_LEN)
+        .map(|row| {
+            let len = usize::from(row[2]) * ChunkKey::LEN;
+            let own =
+                bases.split_off(..len).ok_or_else(|| corrupt("the footer names fewer bases than its rows have"))?;
+            parse_row(row, own, footer_offset)
+        })
+        .collect()
 }
 
-fn parse_row(row: &[u8], end: u64) -> Result<PackEntry> {
+fn parse_row(row: &[u8], bases: &[u8], end: u64) -> Result<PackEntry> {
     let number = |at: usize| u32::from_le_bytes(row[at..at + 4].try_into().expect("4 bytes"));
     let entry = PackEntry {
         kind: parse_kind(row[0])?,
@@ -146,6 +175,7 @@ fn parse_row(row: &[u8], end: u64) -> Result<PackEntry> {
         stored_len: number(8),
         plain_len: number(12),
         id: ChunkId::from_slice(&row[16..])?,
+        bases: ChunkKey::list(bases),
     };
     check_bounds(&entry, end)?;
     Ok(entry)
@@ -168,25 +198,30 @@ fn check_bounds(entry: &PackEntry, end: u64) -> Result<()> {
 }
 
 /// Walks the entries as far as each one's header makes sense and its bytes hash to its id.
+///
+/// What is stored as a difference is taken at its word: its bases may be in other packs, and whoever reads it finds out.
 fn walk_entries(file: &dyn DiskFile, len: u64) -> Result<Vec<PackEntry>> {
     let mut entries = Vec::new();
     let mut at = HEADER_LEN as u64;
     while at + ENTRY_HEADER_LEN as u64 <= len {
-        let mut head = [0; ENTRY_HEADER_LEN];
-        file.read_exact_at(&mut head, at)?;
-        let Ok(entry) = parse_entry_header(&head, at, len) else { break };
+        let Ok(entry) = read_entry_header(file, at, len) else { break };
         at = u64::from(entry.offset) + u64::from(entry.stored_len);
         // A damaged entry is left out; its length may still lead to the next one.
-        if read_entry(file, &entry).is_ok() {
+        if !entry.bases.is_empty() || read_entry(file, &entry, &[]).is_ok() {
             entries.push(entry);
         }
     }
     Ok(entries)
 }
 
-fn parse_entry_header(head: &[u8; ENTRY_HEADER_LEN], at: u64, len: u64) -> Result<PackEntry> {
+fn read_entry_header(file: &dyn DiskFile, at: u64, len: u64) -> Result<PackEntry> {
+    let mut head = [0; ENTRY_HEADER_LEN];
+    file.read_exact_at(&mut head, at)?;
+    let mut bases = vec![0; usize::from(head[2]) * ChunkKey::LEN];
+    file.read_exact_at(&mut bases, at + ENTRY_HEADER_LEN as u64)?;
     let number = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("4 bytes"));
-    let offset = u32::try_from(at + ENTRY_HEADER_LEN as u64).map_err(|_| Error::corrupt("a pack is too long"))?;
+    let offset = u32::try_from(at + (ENTRY_HEADER_LEN + bases.len()) as u64)
+        .map_err(|_| Error::corrupt("a pack is too long"))?;
     let entry = PackEntry {
         kind: parse_kind(head[0])?,
         encoding: Encoding::from_number(head[1])?,
@@ -194,6 +229,7 @@ fn parse_entry_header(head: &[u8; ENTRY_HEADER_LEN], at: u64, len: u64) -> Resul
         stored_len: number(4),
         plain_len: number(8),
         id: ChunkId::from_slice(&head[12..])?,
+        bases: ChunkKey::list(&bases),
     };
     check_bounds(&entry, len)?;
     Ok(entry)
@@ -204,32 +240,47 @@ fn parse_entry_header(head: &[u8; ENTRY_HEADER_LEN], at: u64, len: u64) -> Resul
 /// # Errors
 /// `Corrupt` if it does not say what the footer says; `Io` from the system.
 pub fn check_entry_header(file: &dyn DiskFile, entry: &PackEntry) -> Result<()> {
-    let mut head = [0; ENTRY_HEADER_LEN];
-    file.read_exact_at(&mut head, u64::from(entry.offset).saturating_sub(ENTRY_HEADER_LEN as u64))?;
+    let mut head = vec![0; entry.header_len()];
+    let at = u64::from(entry.offset).saturating_sub(head.len() as u64);
+    file.read_exact_at(&mut head, at)?;
     match head == entry_header(entry) {
         true => Ok(()),
         false => Err(Error::corrupt(format!("the header of chunk {} at byte {} is damaged", entry.id, entry.offset))),
     }
 }
 
-/// Returns the plain bytes of an entry, checked against its id.
+/// Returns the plain bytes of an entry, checked against its id; `base` is what its bases hold, one after the other.
 ///
 /// # Errors
 /// `Corrupt` with offset and id if the stored bytes do not decode to it; `Io` from the system.
-pub fn read_entry(file: &dyn DiskFile, entry: &PackEntry) -> Result<Vec<u8>> {
+pub fn read_entry(file: &dyn DiskFile, entry: &PackEntry, base: &[u8]) -> Result<Vec<u8>> {
     let at = || format!("chunk {} at byte {}", entry.id, entry.offset);
-    // No encoding makes a chunk longer; a damaged catalogue may say 4 GB.
-    if entry.stored_len as usize > MAX_PLAIN_LEN {
-        return Err(Error::corrupt(format!("{}: {} stored bytes are more than any has", at(), entry.stored_len)));
-    }
-    let mut stored = vec![0; entry.stored_len as usize];
-    file.read_exact_at(&mut stored, entry.offset.into())?;
-    let plain = match entry.encoding {
-        Encoding::Raw if stored.len() == entry.plain_len as usize => stored,
-        _ => decode(entry.encoding, &stored, entry.plain_len as usize).map_err(|error| error.context(at()))?,
-    };
+    let span = Span { offset: entry.offset, stored_len: entry.stored_len, plain_len: entry.plain_len };
+    let plain = read_plain(file, entry.encoding, span, base).map_err(|error| error.context(at()))?;
     if ChunkId::of(&plain) != entry.id {
         return Err(Error::corrupt(format!("{}: the bytes do not hash to it", at())));
     }
     Ok(plain)
+}
+
+/// Where the stored bytes of a chunk are in a pack, and how many plain bytes they decode to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) offset: u32,
+    pub(super) stored_len: u32,
+    pub(super) plain_len: u32,
+}
+
+/// Returns decoded bytes that nobody has checked yet.
+pub(super) fn read_plain(file: &dyn DiskFile, encoding: Encoding, span: Span, base: &[u8]) -> Result<Vec<u8>> {
+    // No encoding makes a chunk longer; a damaged catalogue may say 4 GB.
+    if span.stored_len as usize > MAX_PLAIN_LEN {
+        return Err(Error::corrupt(format!("{} stored bytes are more than any chunk has", span.stored_len)));
+    }
+    let mut stored = vec![0; span.stored_len as usize];
+    file.read_exact_at(&mut stored, span.offset.into())?;
+    match encoding {
+        Encoding::Raw if stored.len() == span.plain_len as usize => Ok(stored),
+        _ => decode(encoding, &stored, base, span.plain_len as usize),
+    }
 }

@@ -1,6 +1,6 @@
 //! Chunks that are read: the catalogue says where, the pack's bytes are decoded and checked.
 
-use super::pack::{self, EntryKind, PackEntry};
+use super::pack::{self, EntryKind, PackEntry, Span};
 use super::writer::pack_path;
 use crate::catalogue::{Catalogue, ChunkPlace};
 use crate::codec::Encoding;
@@ -24,9 +24,10 @@ impl PackReader {
         PackReader { disk, catalogue, files: Cache::new(MAX_OPEN_PACKS) }
     }
 
-    /// Returns the plain bytes of the chunk `id`, which lies at `place`, checked against its id.
-    pub(super) fn read(&self, id: ChunkId, place: &ChunkPlace) -> Result<Vec<u8>> {
-        let (pack, file) = self.files.get_or_insert_with(&place.pack, || self.open(place.pack))?;
+    /// Returns the plain bytes of the chunk `id`, which lies at `place`, checked against its id; `base` is what its bases
+    /// hold.
+    pub(super) fn read(&self, id: ChunkId, place: ChunkPlace, base: &[u8]) -> Result<Vec<u8>> {
+        let (pack, file) = self.file(place.pack)?;
         let entry = PackEntry {
             kind: EntryKind::Chunk,
             encoding: Encoding::from_number(place.encoding)?,
@@ -34,17 +35,21 @@ impl PackReader {
             stored_len: place.stored_len,
             plain_len: place.plain_len,
             id,
+            bases: place.bases,
         };
-        pack::read_entry(&*file, &entry).map_err(|error| {
-            let error = error.context(format!("pack {pack}"));
-            match error.kind() {
-                ErrorKind::Corrupt => {
-                    tracing::error!(%pack, chunk = %id, offset = place.offset, %error, "a chunk is damaged");
-                    error.with_hint("run `gamevault verify --read-data` to see all that is damaged")
-                }
-                _ => error,
-            }
-        })
+        pack::read_entry(&*file, &entry, base).map_err(|error| damaged(error, pack, entry.offset))
+    }
+
+    /// Returns the plain bytes of the chunk that lies at `place`, which nobody has checked.
+    pub(super) fn read_unchecked(&self, place: &ChunkPlace, base: &[u8]) -> Result<Vec<u8>> {
+        let (pack, file) = self.file(place.pack)?;
+        let span = Span { offset: place.offset, stored_len: place.stored_len, plain_len: place.plain_len };
+        pack::read_plain(&*file, Encoding::from_number(place.encoding)?, span, base)
+            .map_err(|error| damaged(error, pack, place.offset))
+    }
+
+    fn file(&self, number: i64) -> Result<(PackId, Arc<dyn DiskFile>)> {
+        self.files.get_or_insert_with(&number, || self.open(number))
     }
 
     fn open(&self, number: i64) -> Result<(PackId, Arc<dyn DiskFile>)> {
@@ -55,5 +60,16 @@ impl PackReader {
             _ => error,
         })?;
         Ok((id, file))
+    }
+}
+
+fn damaged(error: Error, pack: PackId, offset: u32) -> Error {
+    let error = error.context(format!("pack {pack}"));
+    match error.kind() {
+        ErrorKind::Corrupt => {
+            tracing::error!(%pack, offset, %error, "a chunk is damaged");
+            error.with_hint("run `gamevault verify --read-data` to see all that is damaged")
+        }
+        _ => error,
     }
 }

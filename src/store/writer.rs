@@ -7,12 +7,11 @@
 use super::pack::{self, EntryKind, PackEntry};
 use super::{Class, Ticket};
 use crate::catalogue::{Catalogue, NewChunk, NewPack};
-use crate::codec::Encoding;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{Error, Result};
-use crate::id::{ChunkId, PackId};
+use crate::id::{ChunkKey, PackId};
 use parking_lot::{Condvar, Mutex};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,7 +38,8 @@ pub(super) struct Writer {
     catalogue: Arc<Catalogue>,
     /// The open pack of each class.
     open: [Mutex<Option<OpenPack>>; 2],
-    pending: Mutex<HashMap<ChunkId, Pending>>,
+    /// In the order of their keys, so that one is found by the start of its key.
+    pending: Mutex<BTreeMap<ChunkKey, Pending>>,
     tickets: Mutex<Tickets>,
     sealed: Condvar,
 }
@@ -74,11 +74,11 @@ struct OpenPack {
 
 impl OpenPack {
     fn append(&mut self, mut entry: PackEntry, stored: &[u8]) -> Result<PackEntry> {
-        entry.offset = (self.len + pack::ENTRY_HEADER_LEN as u64) as u32;
+        entry.offset = self.len as u32 + entry.header_len() as u32;
         self.buffer.extend(pack::entry_header(&entry));
         self.buffer.extend_from_slice(stored);
-        self.len += (pack::ENTRY_HEADER_LEN + stored.len()) as u64;
-        self.entries.push(entry);
+        self.len += (entry.header_len() + stored.len()) as u64;
+        self.entries.push(entry.clone());
         if self.buffer.len() >= WRITE_LEN {
             self.write_buffer()?;
         }
@@ -104,39 +104,32 @@ impl Writer {
         }
     }
 
-    pub(super) fn pending(&self, id: ChunkId) -> Option<Pending> {
-        self.pending.lock().get(&id).cloned()
+    pub(super) fn pending(&self, key: ChunkKey) -> Option<Pending> {
+        self.pending.lock().get(&key).cloned()
     }
 
-    /// Returns the plain bytes of a pending chunk.
-    pub(super) fn read_pending(&self, pending: &Pending) -> Result<Vec<u8>> {
+    /// Returns a pending chunk whose key starts with `start`.
+    pub(super) fn pending_like(&self, start: [u8; 4]) -> Option<ChunkKey> {
+        let mut first = [0; ChunkKey::LEN];
+        first[..4].copy_from_slice(&start);
+        self.pending.lock().range(ChunkKey(first)..).next().map(|(key, _)| *key).filter(|key| key.0.starts_with(&start))
+    }
+
+    /// Returns the plain bytes of a pending chunk; `base` is what its bases hold.
+    pub(super) fn read_pending(&self, pending: &Pending, base: &[u8]) -> Result<Vec<u8>> {
         if let Some(open) = self.open[pending.class as usize].lock().as_mut()
             && open.ticket == pending.ticket
         {
             open.write_buffer()?;
         }
-        pack::read_entry(&*pending.file, &pending.entry)
+        pack::read_entry(&*pending.file, &pending.entry, base)
     }
 
     /// Appends a chunk to the open pack of its class; seals the pack when it is full.
-    pub(super) fn append(
-        &self,
-        id: ChunkId,
-        encoding: Encoding,
-        stored: &[u8],
-        plain_len: usize,
-        class: Class,
-    ) -> Result<(Ticket, u64)> {
-        let entry = PackEntry {
-            kind: EntryKind::Chunk,
-            encoding,
-            offset: 0,
-            stored_len: stored.len() as u32,
-            plain_len: plain_len as u32,
-            id,
-        };
+    pub(super) fn append(&self, entry: PackEntry, stored: &[u8], class: Class) -> Result<(Ticket, u64)> {
+        let key = entry.id.key();
         let mut slot = self.open[class as usize].lock();
-        if let Some(pending) = self.pending(id) {
+        if let Some(pending) = self.pending(key) {
             // Another thread stored the same chunk meanwhile.
             return Ok((Ticket::pack(pending.ticket), 0));
         }
@@ -147,7 +140,7 @@ impl Writer {
         let (ticket, file) = (open.ticket, open.file.clone());
         match open.append(entry, stored) {
             Ok(entry) => {
-                self.pending.lock().insert(id, Pending { entry, ticket, file, class });
+                self.pending.lock().insert(key, Pending { entry, ticket, file, class });
             }
             Err(error) => {
                 // What the pack holds is lost with it: a write that failed once must not be followed by a seal.
@@ -211,8 +204,9 @@ impl Writer {
     fn forget_pending(&self, open: &OpenPack) {
         let mut pending = self.pending.lock();
         for entry in &open.entries {
-            if pending.get(&entry.id).is_some_and(|pending| pending.ticket == open.ticket) {
-                pending.remove(&entry.id);
+            let key = entry.id.key();
+            if pending.get(&key).is_some_and(|pending| pending.ticket == open.ticket) {
+                pending.remove(&key);
             }
         }
     }
@@ -302,6 +296,7 @@ pub(super) fn new_pack(id: PackId, bytes: u64, entries: &[PackEntry]) -> NewPack
         stored_len: entry.stored_len,
         plain_len: entry.plain_len,
         encoding: entry.encoding as u8,
+        bases: entry.bases.clone(),
     });
     NewPack { id, bytes, chunks: chunks.collect() }
 }

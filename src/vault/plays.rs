@@ -13,7 +13,7 @@ use crate::catalogue::{PlayEnding, Playtest, Record};
 use crate::disk::DiskFile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::BuildNumber;
-use crate::ingest::directory::{Source, ingest_directory};
+use crate::ingest::directory::{EarlierTree, Source, ingest_directory};
 use crate::manifest::Timestamp;
 use crate::name::RefName;
 use crate::progress::Progress;
@@ -149,7 +149,11 @@ impl Vault {
         ignore: &[String],
         progress: &Progress,
     ) -> Result<Playtest> {
-        let source = Source { path: &play.session_dir, excluded: &[], ignore, keep_caches: true, read_all: true };
+        // Saves of one play are mostly those of the one before.
+        let earlier =
+            EarlierTree { reader: self.reader(), root: self.playtests()?.last().map(|playtest| playtest.root.id) };
+        let path = play.session_dir.as_path();
+        let source = Source { path, excluded: &[], ignore, keep_caches: true, read_all: true, earlier };
         let tree = ingest_directory(self.store(), &source, progress)?;
         self.store().flush()?;
         assert!(self.store().is_durable(tree.ticket)?, "a flush makes every ticket given out before durable or lost");

@@ -120,8 +120,9 @@ fn index_pack(
                 stored_len: entry.stored_len,
                 plain_len: entry.plain_len,
                 encoding: entry.encoding as u8,
+                bases: entry.bases.clone(),
             }),
-            EntryKind::Record => match read_entry(&*file, entry).and_then(|plain| parse_record(&plain)) {
+            EntryKind::Record => match read_entry(&*file, entry, &[]).and_then(|plain| parse_record(&plain)) {
                 Ok(record) => records.push(record),
                 Err(error) => problems.push(format!("pack {id}: a record is lost: {error}")),
             },

@@ -3,11 +3,18 @@
 use super::Vault;
 use crate::catalogue::{Build, BuildInfo, Completeness, LeftOut};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::directory::{IngestedTree, Source, ingest_directory, ingest_single_file};
+use crate::ingest::directory::{EarlierTree, IngestedTree, Source, ingest_directory, ingest_single_file, names_at_top};
 use crate::ingest::{Draft, Replaces, publish};
-use crate::name::RefName;
+use crate::name::{FileName, RefName};
 use crate::progress::Progress;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+
+/// The newest builds that are looked at for the one that came before.
+const MAX_EARLIER_BUILDS: u64 = 16;
+
+/// Names at the top of a folder by which it is known.
+const MAX_NAMES: usize = 1000;
 
 /// How a snapshot is made.
 #[derive(Debug, Clone, Default)]
@@ -71,16 +78,18 @@ impl Vault {
         }
         let path = source.canonicalize().map_err(|error| Error::io("find", source, error))?;
         self.refuse_own_folders(&path)?;
+        let earlier = self.earlier_tree(&path)?;
         let (tree, single_file) = match path.is_dir() {
             true => {
                 let excluded = self.excluded_folders()?;
                 let keep_caches = options.keep_caches || self.config.keeps_caches();
                 let SnapshotOptions { ignore, read_all, .. } = options;
-                let source = Source { path: &path, excluded: &excluded, ignore, keep_caches, read_all: *read_all };
+                let read_all = *read_all;
+                let source = Source { path: &path, excluded: &excluded, ignore, keep_caches, read_all, earlier };
                 (ingest_directory(self.store(), &source, progress)?, None)
             }
             false => {
-                let (tree, name) = ingest_single_file(self.store(), &path, progress)?;
+                let (tree, name) = ingest_single_file(self.store(), &path, &earlier, progress)?;
                 (tree, Some(name))
             }
         };
@@ -118,6 +127,29 @@ impl Vault {
             replaces: Replaces::Nothing,
         };
         Ok(publish(self.store(), draft)?.0)
+    }
+
+    /// Returns the build that most likely came before what is in `path`: of the newest ones, the first with most of the
+    /// same names at its top.
+    fn earlier_tree(&self, path: &Path) -> Result<EarlierTree<'_>> {
+        let names: HashSet<FileName> = names_at_top(path).into_iter().take(MAX_NAMES).collect();
+        let mut best = (0, None);
+        for back in 0..MAX_EARLIER_BUILDS {
+            let Some(build) = self.store().catalogue().build_from_latest(back)? else { break };
+            let mut shared = 0;
+            // A build that cannot be read is none to be compared with.
+            let _ = self.reader().for_each_entry(build.root.id, &mut |entry| {
+                shared += usize::from(names.contains(&entry.name));
+                Ok(())
+            });
+            if shared > best.0 {
+                best = (shared, Some(build.root.id));
+            }
+            if shared == names.len() {
+                break;
+            }
+        }
+        Ok(EarlierTree { reader: self.reader(), root: best.1 })
     }
 
     fn refuse_own_folders(&self, path: &Path) -> Result<()> {

@@ -184,7 +184,8 @@ impl Check<'_> {
             if let Err(error) = check_entry_header(&*file, entry) {
                 self.problem(format!("pack {id}: {error}"));
             }
-            match read_entry(&*file, entry) {
+            let read = self.vault.store().base_plain(&entry.bases).and_then(|base| read_entry(&*file, entry, &base));
+            match read {
                 Ok(plain) => self.report.lock().bytes_checked += plain.len() as u64,
                 Err(error) => {
                     self.damaged.lock().insert(entry.id, format!("pack {id}: {error}"));
@@ -206,8 +207,8 @@ impl Check<'_> {
                 false
             }
             Some(place) => {
-                (place.offset, place.stored_len, place.plain_len, place.encoding)
-                    != (entry.offset, entry.stored_len, entry.plain_len, entry.encoding as u8)
+                (place.offset, place.stored_len, place.plain_len, place.encoding, &place.bases)
+                    != (entry.offset, entry.stored_len, entry.plain_len, entry.encoding as u8, &entry.bases)
             }
             None => true,
         };
@@ -220,7 +221,8 @@ impl Check<'_> {
 
     /// Remembers the records of a pack; one that cannot be read is told by whoever reads all data, or by its absence.
     fn collect_records(&self, file: &dyn DiskFile, entries: &[PackEntry]) {
-        let plain = entries.iter().filter(|entry| entry.kind == EntryKind::Record).map(|entry| read_entry(file, entry));
+        let plain =
+            entries.iter().filter(|entry| entry.kind == EntryKind::Record).map(|entry| read_entry(file, entry, &[]));
         let parsed = plain.filter_map(|plain| serde_json::from_slice(&plain.ok()?).ok());
         self.records.lock().extend(parsed);
     }

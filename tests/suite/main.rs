@@ -6,6 +6,7 @@ mod compare;
 mod copy_in;
 mod crash;
 mod damage;
+mod deltas;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod engines;

@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 8] = [
 ];
 
 /// Who may use whom inside a layer, and why. These edges must not make a ring.
-const SIBLINGS: [(&str, &str, &str); 8] = [
+const SIBLINGS: [(&str, &str, &str); 9] = [
     ("id", "error", "an id of a wrong length is an error"),
     ("name", "error", "a name that breaks a rule is an error"),
     ("progress", "error", "a cancel is an error"),
@@ -27,6 +27,7 @@ const SIBLINGS: [(&str, &str, &str); 8] = [
     ("catalogue", "manifest", "the plain types that records and seen files hold"),
     ("catalogue", "disk", "StatKey, by which a seen file is known again"),
     ("compare", "content", "builds are compared by reading their manifests"),
+    ("ingest", "content", "a changed file is stored as a difference to its earlier version"),
     ("ingest", "compare", "the plain type Change, in which a session tells what differs from its base"),
 ];
 

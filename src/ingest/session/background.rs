@@ -6,6 +6,7 @@
 use super::file_bytes::FileBytes;
 use super::nodes::Bytes;
 use super::op::NodeNumber;
+use super::origin::Origin;
 use super::registry::Registered;
 use super::{Session, SessionState, State};
 use crate::error::Result;
@@ -204,12 +205,21 @@ impl ByteSource for Paced<'_> {
     }
 }
 
+/// A closed file that is to be stored.
+struct Waiting {
+    node: NodeNumber,
+    bytes: FileBytes,
+    /// What of it is stored already.
+    head: GrowingFile,
+    origin: Origin,
+}
+
 impl Session {
     /// Stores the next closed file and returns its length; `None` when none waits.
     fn store_one(&self) -> Option<u64> {
-        let (node, bytes, head) = self.next_to_store()?;
+        let Waiting { node, bytes, head, origin } = self.next_to_store()?;
         let source = Paced { bytes: &bytes, activity: &self.activity };
-        let stored = head.finish(&self.store, &source, bytes.end(), true, &Progress::new());
+        let stored = head.finish(&self.store, &source, bytes.end(), true, &origin.what(), &Progress::new());
         let mut state = self.state.lock();
         // Taken out by a change: what was stored is not what the file is now.
         if !state.storing.remove(&node) {
@@ -226,8 +236,8 @@ impl Session {
         Some(bytes.end())
     }
 
-    /// Returns the next file to store, its bytes, and what of it is stored already.
-    fn next_to_store(&self) -> Option<(NodeNumber, FileBytes, GrowingFile)> {
+    /// Returns the next file to store.
+    fn next_to_store(&self) -> Option<Waiting> {
         let mut state = self.state.lock();
         if !matches!(state.phase, SessionState::Open | SessionState::Interrupted | SessionState::Suspect) {
             return None;
@@ -241,7 +251,8 @@ impl Session {
             }
             if let Ok(bytes) = self.bytes_in(&mut state, node, 0..u64::MAX) {
                 state.storing.insert(node);
-                return Some((node, bytes, state.heads.take(node)));
+                let (head, origin) = (state.heads.take(node), self.origin(&state, node));
+                return Some(Waiting { node, bytes, head, origin });
             }
         }
         None

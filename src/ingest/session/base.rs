@@ -5,15 +5,16 @@
 
 use super::nodes::{Body, Bytes, Node};
 use super::op::{NodeNumber, Op};
-use super::{Change, ROOT, ReadContent, Session, SessionForm, State};
+use super::{Change, ROOT, Session, SessionForm, State};
 use crate::catalogue::Build;
+use crate::content::Reader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{Directory, Entry, EntryKind};
 use parking_lot::MutexGuard;
 
 impl State {
     /// Makes the new session what `base` is.
-    pub(super) fn start_from(&mut self, base: &Build, content: &dyn ReadContent) -> Result<()> {
+    pub(super) fn start_from(&mut self, base: &Build, content: &Reader) -> Result<()> {
         self.change(Op::Folded { node: ROOT, directory: base.root })?;
         let (mode, mtime) = (Some(base.attributes.mode), Some(base.attributes.mtime));
         self.change(Op::Change { node: ROOT, mode, mtime, mark: None })?;
@@ -42,7 +43,7 @@ impl Session {
             let message = format!("session {} has files already, and takes no base", state.name);
             return Err(Error::new(ErrorKind::NotEmpty, message));
         }
-        state.start_from(base, &*self.content)
+        state.start_from(base, &self.content)
     }
 
     /// Locks the state to look into a directory.
@@ -55,7 +56,7 @@ impl Session {
     /// Makes nodes of the entries of a directory that nobody has looked into.
     pub(super) fn unfold(&self, state: &mut State, node: NodeNumber) -> Result<()> {
         let Some(&directory) = state.nodes.directory(node)?.folded() else { return Ok(()) };
-        let children = children_of(&*self.content, &directory)?;
+        let children = children_of(&self.content, &directory)?;
         let first = state.nodes.next_number()?;
         if !state.nodes.is_orphan(node) {
             state.journal.append(&Op::Unfold { node, first })?;
@@ -65,7 +66,7 @@ impl Session {
 }
 
 /// Returns the entries of a stored directory as nodes, in their order.
-pub(super) fn children_of(content: &dyn ReadContent, directory: &Directory) -> Result<Vec<Node>> {
+pub(super) fn children_of(content: &Reader, directory: &Directory) -> Result<Vec<Node>> {
     let mut children = Vec::new();
     content.for_each_entry(directory.id, &mut |entry| {
         children.push(node_of(content, entry)?);
@@ -74,7 +75,7 @@ pub(super) fn children_of(content: &dyn ReadContent, directory: &Directory) -> R
     Ok(children)
 }
 
-fn node_of(content: &dyn ReadContent, entry: &Entry) -> Result<Node> {
+fn node_of(content: &Reader, entry: &Entry) -> Result<Node> {
     let body = match &entry.kind {
         EntryKind::File(content) => Body::File(Bytes::Stored(Box::new(*content))),
         EntryKind::Directory(directory) => Body::folded(*directory),

@@ -275,7 +275,7 @@ impl Comparison<'_> {
         match side {
             Side::Nothing => Ok(BTreeMap::new()),
             Side::Stored(directory) => {
-                let nodes = children_of(&*self.session.content, &directory)?.into_iter();
+                let nodes = children_of(&self.session.content, &directory)?.into_iter();
                 Ok(nodes.map(|node| (node.name.clone(), Held::Stored(node))).collect())
             }
             Side::Here(number) => {

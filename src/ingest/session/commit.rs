@@ -116,11 +116,12 @@ impl Session {
     pub(super) fn store_files(&self, left: Vec<NodeNumber>) -> Result<Vec<(NodeNumber, Ingested)>> {
         left.into_par_iter()
             .map(|node| {
-                let (bytes, head) = {
+                let (bytes, head, origin) = {
                     let mut state = self.state.lock();
-                    (self.bytes_in(&mut state, node, 0..u64::MAX)?, state.heads.take(node))
+                    let bytes = self.bytes_in(&mut state, node, 0..u64::MAX)?;
+                    (bytes, state.heads.take(node), self.origin(&state, node))
                 };
-                Ok((node, head.finish(&self.store, &bytes, bytes.end(), true, &Progress::new())?))
+                Ok((node, head.finish(&self.store, &bytes, bytes.end(), true, &origin.what(), &Progress::new())?))
             })
             .collect()
     }

@@ -2,8 +2,8 @@
 //!
 //! It is taken under the session's lock and read without it. A change of the file meanwhile may or may not show.
 
-use super::ReadContent;
 use super::patched::{Part, Place};
+use crate::content::Reader;
 use crate::disk::DiskFile;
 use crate::error::Result;
 use crate::ingest::ByteSource;
@@ -20,7 +20,7 @@ pub struct FileBytes {
     parts: Vec<Part>,
     file: Option<SpoolFile>,
     content: Option<Content>,
-    reader: Arc<dyn ReadContent>,
+    reader: Arc<Reader>,
 }
 
 /// A file of the spool, and where in it the bytes of a session's file start.
@@ -31,7 +31,7 @@ pub(super) struct SpoolFile {
 
 impl FileBytes {
     /// Takes the bytes of a stored file.
-    pub fn stored(content: Content, reader: Arc<dyn ReadContent>) -> FileBytes {
+    pub fn stored(content: Content, reader: Arc<Reader>) -> FileBytes {
         let parts = vec![Part { range: 0..content.size, place: Place::Stored }];
         FileBytes { parts, file: None, content: Some(content), reader }
     }
@@ -41,7 +41,7 @@ impl FileBytes {
         parts: Vec<Part>,
         file: Option<SpoolFile>,
         content: Option<Content>,
-        reader: Arc<dyn ReadContent>,
+        reader: Arc<Reader>,
     ) -> FileBytes {
         FileBytes { parts, file, content, reader }
     }

@@ -7,6 +7,7 @@
 
 use super::nodes::{Body, Bytes};
 use super::op::{NodeNumber, Op};
+use super::origin::Origin;
 use super::{FileBytes, Session, State};
 use crate::error::Result;
 use crate::ingest::{GrowingFile, Ingested};
@@ -38,6 +39,7 @@ struct Job {
     file: GrowingFile,
     bytes: FileBytes,
     end: u64,
+    origin: Origin,
 }
 
 impl Heads {
@@ -74,8 +76,9 @@ impl Session {
     /// Stores the head of the file that has most in the spool, and returns how many bytes that freed; `None` if no file
     /// is worth it.
     pub(super) fn store_head(&self) -> Option<u64> {
-        let Job { node, mut file, bytes, end } = self.next_head()?;
-        let fed = file.feed(&self.store, &bytes, end, &Progress::new()).and_then(|()| self.so_far(&file));
+        let Job { node, mut file, bytes, end, origin } = self.next_head()?;
+        let fed =
+            file.feed(&self.store, &bytes, end, &origin.what(), &Progress::new()).and_then(|()| self.so_far(&file));
         let mut state = self.state.lock();
         // A write into the head took it out: what was stored is not what the file is now.
         state.heads.by_node.get(&node).filter(|head| head.end == end)?;
@@ -111,7 +114,8 @@ impl Session {
         let bytes = self.bytes_in(&mut state, node, 0..u64::MAX).ok()?;
         let file = state.heads.take(node);
         state.heads.by_node.insert(node, Head { file: None, end });
-        Some(Job { node, file, bytes, end })
+        let origin = self.origin(&state, node);
+        Some(Job { node, file, bytes, end, origin })
     }
 
     /// Returns the content of what is stored of a file, durable.

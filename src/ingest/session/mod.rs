@@ -38,6 +38,7 @@ mod keep;
 mod marks;
 mod nodes;
 mod op;
+mod origin;
 mod pace;
 mod patched;
 mod registry;
@@ -58,11 +59,12 @@ pub use status::{SessionState, Status};
 pub use writers::{Caller, Ending};
 
 use crate::catalogue::BuildInfo;
+use crate::content::Reader;
 use crate::disk::Disk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ChunkId;
 use crate::ingest::Ingested;
-use crate::manifest::{Content, Entry, Timestamp, XattrSet};
+use crate::manifest::{Timestamp, XattrSet};
 use crate::name::{FileName, RefName};
 use crate::store::Store;
 use background::Activity;
@@ -77,8 +79,8 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use small_log::SmallLog;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 /// The most bytes of an extended attribute that is kept.
 pub const MAX_XATTR_LEN: usize = 64 << 10;
@@ -98,21 +100,6 @@ impl Default for SessionRules {
     fn default() -> SessionRules {
         SessionRules { finish: FinishRules::default(), spool_limit: 4 << 30, keep_caches: false }
     }
-}
-
-/// What a session reads committed content with; the store alone knows chunks, not files.
-pub trait ReadContent: Send + Sync {
-    /// Reads up to `buf.len()` bytes of a file at `offset`; less only at its end.
-    fn read_at(&self, content: &Content, offset: u64, buf: &mut [u8]) -> Result<usize>;
-
-    /// Returns where the next data of a file at or after `offset` starts and ends; `None` when only a hole follows.
-    fn next_data(&self, content: &Content, offset: u64) -> Result<Option<(u64, u64)>>;
-
-    /// Calls `visit` for every entry of a stored directory, in order.
-    fn for_each_entry(&self, directory: ChunkId, visit: &mut dyn FnMut(&Entry) -> Result<()>) -> Result<()>;
-
-    /// Returns a set of extended attributes.
-    fn xattrs(&self, id: ChunkId) -> Result<Arc<XattrSet>>;
 }
 
 /// What a node of a session is.
@@ -155,7 +142,9 @@ pub struct Session {
     serial: u32,
     folder: PathBuf,
     store: Arc<Store>,
-    content: Arc<dyn ReadContent>,
+    content: Arc<Reader>,
+    /// The root of the build that came before, once it was looked for.
+    earlier_root: OnceLock<Option<ChunkId>>,
     activity: Arc<Activity>,
     finisher: Arc<Finisher>,
     keep_caches: bool,

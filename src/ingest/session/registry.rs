@@ -13,8 +13,9 @@ use super::marks::{Finish, Finisher};
 use super::nodes::{Body, Bytes, Nodes};
 use super::op::{NodeNumber, Op};
 use super::small_log::SmallLog;
-use super::{Change, Ending, ReadContent, Session, SessionForm, SessionRules, SessionState, State, folder_path};
+use super::{Change, Ending, Session, SessionForm, SessionRules, SessionState, State, folder_path};
 use crate::catalogue::{Build, BuildInfo};
+use crate::content::Reader;
 use crate::disk::DiskFile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{BuildNumber, ChunkId};
@@ -24,8 +25,8 @@ use crate::store::Store;
 use parking_lot::{Condvar, Mutex, RwLock};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ pub struct Sessions {
 /// What the background shares with the rest.
 pub(super) struct Registered {
     store: Arc<Store>,
-    content: Arc<dyn ReadContent>,
+    content: Arc<Reader>,
     activity: Arc<Activity>,
     finisher: Arc<Finisher>,
     keep_caches: bool,
@@ -102,7 +103,7 @@ impl Sessions {
     ///
     /// # Errors
     /// `Io` if the spool cannot be listed. A session that cannot be read is left alone, with a warning in the log.
-    pub fn open(store: Arc<Store>, content: Arc<dyn ReadContent>, rules: SessionRules) -> Result<Sessions> {
+    pub fn open(store: Arc<Store>, content: Arc<Reader>, rules: SessionRules) -> Result<Sessions> {
         store.disk().create_dir(Path::new(SPOOL))?;
         let registered = Arc::new(Registered {
             store,
@@ -157,7 +158,7 @@ impl Sessions {
             State::new(name.clone(), form, created, Nodes::new(created), journal, lock, &folder.join(SMALL));
         state.change(Op::Named { name: name.to_string(), form, created })?;
         if let Some(base) = base {
-            state.start_from(base, &*self.registered.content)?;
+            state.start_from(base, &self.registered.content)?;
         }
         Ok(self.registered.add(folder, state))
     }
@@ -304,6 +305,7 @@ impl Registered {
             folder,
             store: self.store.clone(),
             content: self.content.clone(),
+            earlier_root: OnceLock::new(),
             activity: self.activity.clone(),
             finisher: self.finisher.clone(),
             keep_caches: self.keep_caches,
@@ -332,7 +334,7 @@ impl Registered {
             self.elsewhere.lock().insert(name.into());
             return Ok(());
         }
-        let mut replay = Replay::new(&*self.content);
+        let mut replay = Replay::new(&self.content);
         let journal = Journal::open(disk, &folder.join(JOURNAL), &mut |op| replay.take(op))?;
         let is_done = match replay.committing {
             Some(root) => self.store.catalogue().builds()?.iter().any(|build| build.root.id == root),
@@ -404,7 +406,7 @@ fn take_lock(lock: &dyn DiskFile, tries: u32) -> Result<bool> {
 
 /// What a journal says, op by op.
 pub(super) struct Replay<'a> {
-    content: &'a dyn ReadContent,
+    content: &'a Reader,
     pub(super) nodes: Nodes,
     pub(super) named: Option<(RefName, SessionForm, Timestamp)>,
     pub(super) info: BuildInfo,
@@ -416,7 +418,7 @@ pub(super) struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    fn new(content: &'a dyn ReadContent) -> Replay<'a> {
+    fn new(content: &'a Reader) -> Replay<'a> {
         let nodes = Nodes::new(Timestamp::now());
         let (info, torn) = (BuildInfo::default(), Vec::new());
         Replay { content, nodes, named: None, info, committing: None, own: None, torn, op_count: 0 }
