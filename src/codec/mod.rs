@@ -7,10 +7,10 @@ pub mod byte_delta;
 pub mod dictionary;
 pub mod features;
 mod frame;
+pub mod opened;
 pub mod prefix;
 #[cfg(test)]
 mod samples;
-pub mod opened;
 
 use crate::error::{Error, Result};
 use zstd::zstd_safe::{CCtx, CParameter, DCtx};

@@ -76,14 +76,11 @@ fn pixel_count(stored: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
+    use super::super::tests::PICTURE;
     use super::super::{Hint, Opener, open, recreate};
     use super::*;
     use crate::error::ErrorKind;
-
-    /// Made by ImageMagick: `convert -size 96x64 plasma:tan-navy -quality 85 picture.jpg`.
-    pub(in super::super) const PICTURE: &[u8] =
-        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/containers/picture.jpg"));
 
     #[test]
     fn pictures_come_back_smaller() {

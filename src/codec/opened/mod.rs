@@ -302,6 +302,10 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
+    /// A JPEG picture, made by ImageMagick: `convert -size 96x64 plasma:tan-navy -quality 85 picture.jpg`.
+    pub(super) const PICTURE: &[u8] =
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/containers/picture.jpg"));
+
     /// Words by chance, the same every time; about a third of it remains when it is compressed.
     pub(super) fn text(len: usize) -> Vec<u8> {
         let mut random = Random(len as u64);
@@ -321,6 +325,33 @@ mod tests {
     pub(super) fn noise(len: usize) -> Vec<u8> {
         let mut random = Random(len as u64);
         (0..len).map(|_| random.below(256) as u8).collect()
+    }
+
+    /// A PNG picture of soft shades, and its rows.
+    pub(super) fn picture(channels: usize, idat_len: usize) -> (Vec<u8>, Vec<u8>) {
+        let (width, height) = (100, 90);
+        let row_len = width * channels + 1;
+        let grain = noise(row_len * height);
+        let rows: Vec<u8> = (0..row_len * height)
+            .map(|at| match at % row_len {
+                0 => 0,
+                x => ((x / channels + at / row_len * 2) as u8).wrapping_add(grain[at] % 4),
+            })
+            .collect();
+        let mut stored = b"\x89PNG\r\n\x1a\n".to_vec();
+        let mut chunk = |kind: &[u8; 4], data: &[u8]| {
+            stored.extend_from_slice(&(data.len() as u32).to_be_bytes());
+            stored.extend_from_slice(kind);
+            stored.extend_from_slice(data);
+            stored.extend_from_slice(b"crc!");
+        };
+        chunk(b"IHDR", &[0, 0, 0, width as u8, 0, 0, 0, height as u8, 8, channels as u8 - 1, 0, 0, 0]);
+        chunk(b"tEXt", b"Author\0nobody");
+        for part in miniz_oxide::deflate::compress_to_vec_zlib(&rows, 6).chunks(idat_len) {
+            chunk(b"IDAT", part);
+        }
+        chunk(b"IEND", b"");
+        (stored, rows)
     }
 
     struct Random(u64);
@@ -408,7 +439,7 @@ mod tests {
 
     #[test]
     fn damaged_png_is_an_error() {
-        let (stored, _) = png::tests::picture(3, 500);
+        let (stored, _) = picture(3, 500);
         let pieces = open(Opener::Png, &stored, &mut Hint::default()).unwrap();
         assert_damage_is_found(&pieces[0], 30_000);
         assert_forgeries_end(Kind::Png, &pieces[0], 300);
@@ -423,13 +454,12 @@ mod tests {
 
     #[test]
     fn damaged_jpeg_is_an_error() {
-        let picture = jpeg::tests::PICTURE;
-        let pieces = open(Opener::Jpeg, picture, &mut Hint::default()).unwrap();
+        let pieces = open(Opener::Jpeg, PICTURE, &mut Hint::default()).unwrap();
         assert_damage_is_found(&pieces[0], 100_000);
         assert_forgeries_end(Kind::Jpeg, &pieces[0], 300);
         let mut random = Random(16);
         for _ in 0..300 {
-            let hostile = mutate(picture, &mut random);
+            let hostile = mutate(PICTURE, &mut random);
             if let Ok(pieces) = open(Opener::Jpeg, &hostile, &mut Hint::default()) {
                 assert!(recreate(&pieces[0].recipe, &[], hostile.len()).unwrap() == hostile);
             }

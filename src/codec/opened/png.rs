@@ -107,39 +107,11 @@ fn take_apart(stored: &[u8]) -> std::result::Result<Parts, Refusal> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::super::tests::noise;
+mod tests {
+    use super::super::tests::picture;
     use super::super::{Hint, Opener, open, plain, recreate};
     use super::*;
     use crate::error::ErrorKind;
-    use miniz_oxide::deflate::compress_to_vec_zlib;
-
-    /// A picture of soft shades, and its rows.
-    pub(in super::super) fn picture(channels: usize, idat_len: usize) -> (Vec<u8>, Vec<u8>) {
-        let (width, height) = (100, 90);
-        let row_len = width * channels + 1;
-        let grain = noise(row_len * height);
-        let rows: Vec<u8> = (0..row_len * height)
-            .map(|at| match at % row_len {
-                0 => 0,
-                x => ((x / channels + at / row_len * 2) as u8).wrapping_add(grain[at] % 4),
-            })
-            .collect();
-        let mut stored = SIGNATURE.to_vec();
-        let mut chunk = |kind: &[u8; 4], data: &[u8]| {
-            stored.extend_from_slice(&(data.len() as u32).to_be_bytes());
-            stored.extend_from_slice(kind);
-            stored.extend_from_slice(data);
-            stored.extend_from_slice(b"crc!");
-        };
-        chunk(b"IHDR", &[0, 0, 0, width as u8, 0, 0, 0, height as u8, 8, channels as u8 - 1, 0, 0, 0]);
-        chunk(b"tEXt", b"Author\0nobody");
-        for part in compress_to_vec_zlib(&rows, 6).chunks(idat_len) {
-            chunk(b"IDAT", part);
-        }
-        chunk(b"IEND", b"");
-        (stored, rows)
-    }
 
     #[test]
     fn pictures_come_back_and_say_their_rows() {
