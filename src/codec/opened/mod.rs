@@ -19,6 +19,7 @@ mod fields;
 mod form;
 mod gzip;
 mod inflate;
+mod jpeg;
 mod lz4;
 mod png;
 
@@ -51,6 +52,8 @@ pub enum Opener<'a> {
     Gzip,
     /// A whole PNG picture, in one piece: slow to re-create where it was written at level 9.
     Png,
+    /// A whole JPEG picture, in one piece and without plain text: slow, and always smaller by about a fifth.
+    Jpeg,
 }
 
 /// What worked last in a file, to be tried first; a new one for every file.
@@ -102,9 +105,10 @@ impl Refusal {
 }
 
 impl Piece {
-    /// Returns the plain bytes that are re-created in a second.
+    /// Returns the plain bytes that are re-created in a second; the stored ones where there is no plain text.
     pub fn bytes_per_second(&self) -> u64 {
-        (self.plain.len() as f64 / self.recreate_time.as_secs_f64().max(1e-9)) as u64
+        let len = if self.plain.is_empty() { self.stored.len() } else { self.plain.len() };
+        (len as f64 / self.recreate_time.as_secs_f64().max(1e-9)) as u64
     }
 
     /// Decides whether the piece is worth opening, given the bytes that it takes otherwise and those of its delta.
@@ -141,6 +145,7 @@ pub fn open(opener: Opener<'_>, stored: &[u8], hint: &mut Hint) -> std::result::
             let (plain, body) = png::recipe(stored)?;
             Ok(vec![prove(Kind::Png, 0..stored.len(), stored, plain, &body)?])
         }
+        Opener::Jpeg => Ok(vec![prove(Kind::Jpeg, 0..stored.len(), stored, Vec::new(), &jpeg::recipe(stored)?)?]),
     }
 }
 
@@ -167,6 +172,7 @@ pub fn plain(opener: Opener<'_>, stored: &[u8]) -> std::result::Result<Vec<u8>, 
         Opener::Deflate => Ok(inflate::inflate(stored)?.plain),
         Opener::Gzip => Ok(inflate::inflate(&stored[gzip::header_len(stored)?..])?.plain),
         Opener::Png => png::plain(stored),
+        Opener::Jpeg => Ok(Vec::new()),
     }
 }
 
@@ -237,6 +243,7 @@ enum Kind {
     Lz4 = 1,
     Deflate = 2,
     Png = 3,
+    Jpeg = 4,
 }
 
 impl Kind {
@@ -245,6 +252,7 @@ impl Kind {
             1 => Ok(Kind::Lz4),
             2 => Ok(Kind::Deflate),
             3 => Ok(Kind::Png),
+            4 => Ok(Kind::Jpeg),
             _ => Err(Error::corrupt(format!("the kind {number} of opened streams is unknown to this version"))),
         }
     }
@@ -287,6 +295,7 @@ fn recreate_body(kind: Kind, body: &[u8], plain: &[u8], stored_len: usize) -> Re
         Kind::Lz4 => lz4::recreate(body, plain, stored_len),
         Kind::Deflate => deflate::recreate(body, plain, stored_len),
         Kind::Png => png::recreate(body, plain, stored_len),
+        Kind::Jpeg => jpeg::recreate(body, stored_len),
     }
 }
 
@@ -294,6 +303,10 @@ fn recreate_body(kind: Kind, body: &[u8], plain: &[u8], stored_len: usize) -> Re
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
+
+    /// A JPEG picture, made by ImageMagick: `convert -size 96x64 plasma:tan-navy -quality 85 picture.jpg`.
+    pub(super) const PICTURE: &[u8] =
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/containers/picture.jpg"));
 
     /// Words by chance, the same every time; about a third of it remains when it is compressed.
     pub(super) fn text(len: usize) -> Vec<u8> {
@@ -314,6 +327,33 @@ mod tests {
     pub(super) fn noise(len: usize) -> Vec<u8> {
         let mut random = Random(len as u64);
         (0..len).map(|_| random.below(256) as u8).collect()
+    }
+
+    /// A PNG picture of soft shades, and its rows.
+    pub(super) fn picture(channels: usize, idat_len: usize) -> (Vec<u8>, Vec<u8>) {
+        let (width, height) = (100, 90);
+        let row_len = width * channels + 1;
+        let grain = noise(row_len * height);
+        let rows: Vec<u8> = (0..row_len * height)
+            .map(|at| match at % row_len {
+                0 => 0,
+                x => ((x / channels + at / row_len * 2) as u8).wrapping_add(grain[at] % 4),
+            })
+            .collect();
+        let mut stored = b"\x89PNG\r\n\x1a\n".to_vec();
+        let mut chunk = |kind: &[u8; 4], data: &[u8]| {
+            stored.extend_from_slice(&(data.len() as u32).to_be_bytes());
+            stored.extend_from_slice(kind);
+            stored.extend_from_slice(data);
+            stored.extend_from_slice(b"crc!");
+        };
+        chunk(b"IHDR", &[0, 0, 0, width as u8, 0, 0, 0, height as u8, 8, channels as u8 - 1, 0, 0, 0]);
+        chunk(b"tEXt", b"Author\0nobody");
+        for part in miniz_oxide::deflate::compress_to_vec_zlib(&rows, 6).chunks(idat_len) {
+            chunk(b"IDAT", part);
+        }
+        chunk(b"IEND", b"");
+        (stored, rows)
     }
 
     struct Random(u64);
@@ -401,7 +441,7 @@ mod tests {
 
     #[test]
     fn damaged_png_is_an_error() {
-        let (stored, _) = png::tests::picture(3, 2, 0, 500);
+        let (stored, _) = picture(3, 500);
         let pieces = open(Opener::Png, &stored, &mut Hint::default()).unwrap();
         assert_damage_is_found(&pieces[0], 30_000);
         assert_forgeries_end(Kind::Png, &pieces[0], 300);
@@ -410,6 +450,20 @@ mod tests {
             let hostile = mutate(&stored, &mut random);
             if let Ok(pieces) = open(Opener::Png, &hostile, &mut Hint::default()) {
                 assert!(recreate(&pieces[0].recipe, &pieces[0].plain, hostile.len()).unwrap() == hostile);
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_jpeg_is_an_error() {
+        let pieces = open(Opener::Jpeg, PICTURE, &mut Hint::default()).unwrap();
+        assert_damage_is_found(&pieces[0], 100_000);
+        assert_forgeries_end(Kind::Jpeg, &pieces[0], 300);
+        let mut random = Random(16);
+        for _ in 0..300 {
+            let hostile = mutate(PICTURE, &mut random);
+            if let Ok(pieces) = open(Opener::Jpeg, &hostile, &mut Hint::default()) {
+                assert!(recreate(&pieces[0].recipe, &[], hostile.len()).unwrap() == hostile);
             }
         }
     }
