@@ -137,7 +137,7 @@ pub(super) fn find_parts(input: &Input<'_>, found: &mut Found) -> Parsed<()> {
     for _ in 0..list.count(NODE_LEN)? {
         let fields = Fields::new(list.take(NODE_LEN)?, Order::Big);
         let (plain_offset, len) = (fields.u64(0), fields.u64(8));
-        if !plain_offset.checked_add(len).is_some_and(|end| end <= plain_at) {
+        if plain_offset.checked_add(len).is_none_or(|end| end > plain_at) {
             return Err(Flaw::Unknown);
         }
         found.node(list.text()?, plain_offset, len)?;

@@ -139,7 +139,7 @@ pub(super) fn find_parts(input: &Input<'_>, found: &mut Found) -> Parsed<()> {
         let part = &mut parts[index];
         let is_near = next.saturating_sub(part.offset) < NEAR;
         part.offset = data_offset(input, &mut cursor, part.offset, is_near)?;
-        if !part.offset.checked_add(part.len).is_some_and(|end| end <= directory.start) {
+        if part.offset.checked_add(part.len).is_none_or(|end| end > directory.start) {
             return Err(Flaw::Unknown);
         }
     }
