@@ -5,6 +5,7 @@
 //! [`crate::store::Store::put`].
 
 mod commit;
+mod cutter;
 pub mod directory;
 mod earlier;
 pub mod engines;

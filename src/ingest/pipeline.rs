@@ -3,6 +3,7 @@
 //! A file is read in segments. The chunks of a large segment are hashed and encoded by all cores, those of a small one
 //! where they are; the memory in use is one segment a reading thread, whatever the size of the file.
 
+use super::cutter::Cutter;
 use super::earlier::{Aligner, Around, EarlierVersion, NewChunk};
 use crate::disk::{DiskFile, host};
 use crate::error::{Error, Result};
@@ -11,17 +12,11 @@ use crate::lens::ReadAt;
 use crate::manifest::{Content, ListBuilder, ListItem};
 use crate::progress::Progress;
 use crate::store::{Chunk, Class, Earlier, Put, Store, Ticket};
-use fastcdc::v2020::{FastCDC, Normalization};
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
-/// Lengths of chunks. Smaller ones find more repeats between builds, larger ones cost less index and decode faster.
-const MIN_CHUNK_LEN: usize = 16 << 10;
-const AVERAGE_CHUNK_LEN: usize = 64 << 10;
-const MAX_CHUNK_LEN: usize = 256 << 10;
 
 /// Bytes read and cut at once.
 const SEGMENT_LEN: usize = 4 << 20;
@@ -197,13 +192,17 @@ impl GrowingFile {
     ) -> Result<()> {
         // Without an earlier version that can be read, chunks have fewer candidates for bases, and nothing is lost.
         let aligner = what.earlier.and_then(|version| Aligner::new(version).ok());
+        // The end of a container says where its parts are: a file whose head is stored already is cut by content alone.
+        let is_all = piece.is_last && self.stored_len == 0;
+        let cutter = if is_all { Cutter::of(source, piece.end, what.name)? } else { Cutter::default() };
         thread_local! {
             // Two segments' worth at most, reused from file to file: allocating it anew would cost a page fault a page.
             static SEGMENT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
         SEGMENT.with(|segment| {
             let end = piece.end;
-            let mut ingest = FileIngest { store, progress, file: self, segment: &mut segment.borrow_mut(), aligner };
+            let mut ingest =
+                FileIngest { store, progress, file: self, segment: &mut segment.borrow_mut(), cutter, aligner };
             while ingest.file.stored_len < end {
                 let at = ingest.file.stored_len;
                 let (start, stop) = match piece.is_sparse {
@@ -239,6 +238,7 @@ struct FileIngest<'a> {
     progress: &'a Progress,
     file: &'a mut GrowingFile,
     segment: &'a mut Vec<u8>,
+    cutter: Cutter,
     aligner: Option<Aligner<'a>>,
 }
 
@@ -267,7 +267,8 @@ impl FileIngest<'_> {
             at += got as u64;
             filled += got;
             let is_last = got < want || at == end;
-            let chunk_ends = cut(&self.segment[..filled], is_last && (ends || got < want));
+            let segment_start = at - filled as u64;
+            let chunk_ends = self.cutter.cut(&self.segment[..filled], segment_start, is_last && (ends || got < want));
             let used = chunk_ends.last().copied().unwrap_or(0);
             self.put_all(&chunk_ends)?;
             self.progress.add_bytes(used as u64);
@@ -334,41 +335,4 @@ pub(super) fn put_node(
     *ticket = ticket.join(put.ticket);
     *stored_bytes += put.stored_len;
     Ok(put.id)
-}
-
-/// Returns where the chunks of `segment` end. What follows the last end waits for more bytes, unless it `is_last`.
-fn cut(segment: &[u8], is_last: bool) -> Vec<usize> {
-    let cutter = FastCDC::with_level(segment, MIN_CHUNK_LEN, AVERAGE_CHUNK_LEN, MAX_CHUNK_LEN, Normalization::Level2);
-    let mut ends: Vec<usize> = cutter.map(|chunk| chunk.offset + chunk.length).collect();
-    if !is_last {
-        // The last chunk ends where the segment does, not where its content says.
-        ends.pop();
-    }
-    ends
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cuts_do_not_depend_on_segments() {
-        let mut state = 1u64;
-        let bytes: Vec<u8> = (0..3_000_000)
-            .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                (state >> 57) as u8
-            })
-            .collect();
-        let whole = cut(&bytes, true);
-        let (mut parts, mut start) = (Vec::new(), 0);
-        while start < bytes.len() {
-            let end = (start + 700_000).min(bytes.len());
-            let ends = cut(&bytes[start..end], end == bytes.len());
-            parts.extend(ends.iter().map(|&at| start + at));
-            start += ends.last().expect("a segment has several chunks");
-        }
-        assert_eq!(parts, whole);
-        assert!(whole.windows(2).all(|pair| pair[1] - pair[0] <= MAX_CHUNK_LEN));
-    }
 }

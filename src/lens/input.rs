@@ -82,6 +82,10 @@ impl Cursor<'_> {
         self.at
     }
 
+    pub(super) fn go_to(&mut self, offset: u64) {
+        self.at = offset;
+    }
+
     pub(super) fn skip(&mut self, len: u64) {
         self.at = self.at.saturating_add(len);
     }
@@ -95,7 +99,7 @@ impl Cursor<'_> {
         Ok(&self.window[start..start + len])
     }
 
-    /// Returns the next `len` bytes, which are of `what`; at most 64 KiB are asked for.
+    /// Returns the next `len` bytes, which are of `what`; at most 128 KiB are asked for.
     pub(super) fn peek(&mut self, what: &str, len: usize) -> Parsed<&[u8]> {
         self.input.must_hold(what, self.at, len as u64)?;
         let is_inside =

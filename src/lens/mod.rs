@@ -5,13 +5,14 @@
 //! headers and directories only, whatever the size of the file; the bytes of the parts are not looked at.
 //!
 //! In doubt a verdict is [`Verdict::Unknown`]: a wrong `Torn` keeps somebody's work from being published, a wrong `Unknown`
-//! merely leaves the decision to other signs. Nothing here does I/O; the bytes come through [`ReadAt`].
+//! merely leaves the decision to other signs. [`parts`] reads the same directories to say where the entries lie. Nothing here does I/O; the bytes come through [`ReadAt`].
 
 mod elf;
 mod glb;
 mod id_software;
 mod input;
 mod ogg;
+mod parts;
 mod pck;
 mod pe;
 mod png;
@@ -21,6 +22,8 @@ pub mod shape;
 mod unity_fs;
 mod unreal_pak;
 mod zip;
+
+pub use parts::{Coding, Node, Part, Parts, parts};
 
 use crate::error::{Error, Result};
 use input::Input;

@@ -14,6 +14,7 @@
 //! The directory starts with the count of files, 4 bytes. Behind a program stand the pack, its length (8 bytes), `GDPC`.
 
 use super::input::{Cursor, Fields, Input};
+use super::parts::{Coding, Found};
 use super::{Flaw, Parsed};
 
 const MAGIC: [u8; 4] = *b"GDPC";
@@ -29,6 +30,7 @@ const PACK_HAS_ENCRYPTED_DIRECTORY: u32 = 1;
 const PACK_COUNTS_FROM_ITSELF: u32 = 2;
 /// The files stand beside the pack, which has only the directory.
 const PACK_IS_SPARSE: u32 = 4;
+const FILE_IS_ENCRYPTED: u32 = 1;
 /// The pack takes the file away from one that was loaded before.
 const FILE_IS_REMOVED: u32 = 2;
 
@@ -42,26 +44,42 @@ const FILE_ALIGNMENT: u64 = 16;
 const MAX_PATH_LEN: u32 = 16 << 10;
 
 /// What the directory says about one file.
-struct Entry {
+struct Entry<'a> {
+    path: &'a [u8],
     offset: u64,
     len: u64,
+    is_encrypted: bool,
 }
 
 pub(super) fn check(input: &Input<'_>) -> Parsed<()> {
     check_at(input, 0, input.len())
 }
 
+/// Finds the files of a pack that is alone.
+pub(super) fn find_parts(input: &Input<'_>, found: &mut Found) -> Parsed<()> {
+    find_parts_at(input, 0, found)
+}
+
+/// Finds the files of the pack behind a program, if there is one.
+pub(super) fn find_parts_behind_program(input: &Input<'_>, found: &mut Found) -> Parsed<()> {
+    match behind_program(input)? {
+        Some((start, _)) => find_parts_at(input, start, found),
+        None => Ok(()),
+    }
+}
+
+fn find_parts_at(input: &Input<'_>, start: u64, found: &mut Found) -> Parsed<()> {
+    for_each_entry(input, start, &mut |entry| {
+        let coding = if entry.is_encrypted { Coding::Opaque } else { Coding::Stored };
+        found.part(entry.path, entry.offset, entry.len, coding)
+    })?;
+    Ok(())
+}
+
 /// Checks the pack behind a program that ends at `program_end`, if there is one.
 pub(super) fn check_behind_program(input: &Input<'_>, program_end: u64) -> Parsed<()> {
-    if let Some(end) = input.len().checked_sub(TRAILER_LEN) {
-        let trailer: [u8; TRAILER_LEN as usize] = input.array("the trailer", end)?;
-        // A program may end in GDPC by chance; then there is none where the length says.
-        if trailer[8..] == MAGIC
-            && let Some(start) = end.checked_sub(Fields::little(&trailer).u64(0))
-            && starts_at(input, start)?
-        {
-            return check_at(input, start, end);
-        }
+    if let Some((start, end)) = behind_program(input)? {
+        return check_at(input, start, end);
     }
     for start in [program_end, program_end.next_multiple_of(PROGRAM_ALIGNMENT)] {
         if starts_at(input, start)? {
@@ -69,6 +87,20 @@ pub(super) fn check_behind_program(input: &Input<'_>, program_end: u64) -> Parse
         }
     }
     Ok(())
+}
+
+/// Returns where the pack that the trailer speaks of starts, and where it ends.
+fn behind_program(input: &Input<'_>) -> Parsed<Option<(u64, u64)>> {
+    let Some(end) = input.len().checked_sub(TRAILER_LEN) else { return Ok(None) };
+    let trailer: [u8; TRAILER_LEN as usize] = input.array("the trailer", end)?;
+    // A program may end in GDPC by chance; then there is none where the length says.
+    if trailer[8..] == MAGIC
+        && let Some(start) = end.checked_sub(Fields::little(&trailer).u64(0))
+        && starts_at(input, start)?
+    {
+        return Ok(Some((start, end)));
+    }
+    Ok(None)
 }
 
 fn starts_at(input: &Input<'_>, start: u64) -> Parsed<bool> {
@@ -96,7 +128,7 @@ fn check_at(input: &Input<'_>, start: u64, end: u64) -> Parsed<()> {
 
 /// Reads the directory of the pack at `start` and returns where it ends; offsets of entries count from the start of the
 /// input.
-fn for_each_entry(input: &Input<'_>, start: u64, visit: &mut dyn FnMut(Entry) -> Parsed<()>) -> Parsed<u64> {
+fn for_each_entry(input: &Input<'_>, start: u64, visit: &mut dyn FnMut(Entry<'_>) -> Parsed<()>) -> Parsed<u64> {
     let mut cursor = input.cursor(start);
     let version = Fields::little(cursor.take("the header of the pack", HEADER_LEN)?).u32(4);
     let (mut flags, mut base) = (0, 0);
@@ -125,30 +157,39 @@ fn for_each_entry(input: &Input<'_>, start: u64, visit: &mut dyn FnMut(Entry) ->
         let entry = read_entry(&mut cursor, version)?;
         let is_elsewhere = flags & PACK_IS_SPARSE != 0 || entry.flags & FILE_IS_REMOVED != 0;
         if !is_elsewhere {
-            visit(Entry { offset: entry.offset.saturating_add(base), len: entry.len })?;
+            visit(Entry {
+                path: entry.path,
+                offset: entry.offset.saturating_add(base),
+                len: entry.len,
+                is_encrypted: entry.flags & FILE_IS_ENCRYPTED != 0,
+            })?;
         }
     }
     Ok(cursor.at())
 }
 
 /// An entry as it stands in the directory.
-struct RawEntry {
+struct RawEntry<'a> {
+    path: &'a [u8],
     offset: u64,
     len: u64,
     flags: u32,
 }
 
-fn read_entry(cursor: &mut Cursor<'_>, version: u32) -> Parsed<RawEntry> {
+fn read_entry<'a>(cursor: &'a mut Cursor<'_>, version: u32) -> Parsed<RawEntry<'a>> {
     const WHAT: &str = "the directory of the pack";
     let path_len = Fields::little(cursor.take(WHAT, 4)?).u32(0);
     if path_len > MAX_PATH_LEN {
         return Err(Flaw::Unknown);
     }
-    cursor.skip(path_len.into());
     let has_flags = version >= 2;
-    let fields = Fields::little(cursor.take(WHAT, if has_flags { 36 } else { 32 })?);
+    let bytes = cursor.take(WHAT, path_len as usize + if has_flags { 36 } else { 32 })?;
+    let (path, fields) = bytes.split_at(path_len as usize);
+    // Paths are filled up with zeros.
+    let path = &path[..path.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1)];
+    let fields = Fields::little(fields);
     let flags = if has_flags { fields.u32(32) } else { 0 };
-    Ok(RawEntry { offset: fields.u64(0), len: fields.u64(8), flags })
+    Ok(RawEntry { path, offset: fields.u64(0), len: fields.u64(8), flags })
 }
 
 #[cfg(test)]

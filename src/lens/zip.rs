@@ -4,6 +4,8 @@
 //! end of central directory          zip64 locator            zip64 end                 directory entry
 //! OFFSET SIZE MEANING               OFFSET SIZE MEANING      OFFSET SIZE MEANING       OFFSET SIZE MEANING
 //!  0     4    PK 05 06               0     4    PK 06 07      0     4    PK 06 06       0     4    PK 01 02
+//!                                                                                      8     2    flags: 1 encrypted
+//!                                                                                      10    2    0 stored, 8 deflate, …
 //!  4     2    this volume            4     4    volume of it  4     8    its length     20    4    stored bytes
 //!  6     2    volume of directory    8     8    offset of it  16    4    this volume    24    4    plain bytes
 //!  8     2    entries here           16    4    volumes       20    4    its volume     28    2    length of name
@@ -12,11 +14,14 @@
 //!  16    4    offset of directory                             40    8    bytes          42    4    offset of local header
 //!  20    2    length of comment                               48    8    offset         46         name, extra, comment
 //! ```
-//! A number of all ones stands in the zip64 record, or in the extra field with id 1.
+//! The local header before the bytes of an entry has 30 bytes, from byte 26 on the lengths of name and extra (2 bytes
+//! each), then these. A number of all ones stands in the zip64 record, or in the extra field with id 1.
 
-use super::input::{Fields, Input};
+use super::input::{Cursor, Fields, Input};
+use super::parts::{Coding, Found};
 use super::{Flaw, Parsed, has_extension};
 
+const LOCAL: [u8; 4] = *b"PK\x03\x04";
 const ENTRY: [u8; 4] = *b"PK\x01\x02";
 const SIGNATURE: [u8; 4] = *b"PK\x05\x05";
 const END: [u8; 4] = *b"PK\x05\x06";
@@ -34,6 +39,12 @@ const MAX_TAIL_LEN: usize = END_LEN + u16::MAX as usize;
 
 /// End records that are tried: one that is not the archive's own may stand in a comment, or in an archive inside this one.
 const MAX_CANDIDATES: usize = 16;
+
+/// Local headers that are so near to the next one are read many at once.
+const NEAR: u64 = 4 << 10;
+
+/// Flags of entries whose bytes are encrypted, or whose sizes are not told.
+const IS_HIDDEN: u16 = 1 | 1 << 6 | 1 << 13;
 
 /// Entries beyond which an archive is not read.
 const MAX_ENTRIES: u64 = 4 << 20;
@@ -86,8 +97,11 @@ struct Directory {
 }
 
 /// What the central directory says about one entry.
-struct Entry {
+struct Entry<'a> {
+    name: &'a [u8],
     header_offset: u64,
+    stored_len: u64,
+    coding: Coding,
 }
 
 pub(super) fn check(input: &Input<'_>, name: &[u8]) -> Parsed<()> {
@@ -108,6 +122,47 @@ pub(super) fn check(input: &Input<'_>, name: &[u8]) -> Parsed<()> {
     match (directory.entry_count ^ entry_count) & 0xffff {
         0 => Ok(()),
         _ => Err(Flaw::Unknown),
+    }
+}
+
+/// Finds the bytes of the entries: behind the local headers, whose lengths are their own.
+pub(super) fn find_parts(input: &Input<'_>, found: &mut Found) -> Parsed<()> {
+    // An archive by its first bytes, under whatever name.
+    let directory = find_directory(input, false)?;
+    for_each_entry(input, &directory, &mut |entry| {
+        found.part(entry.name, entry.header_offset, entry.stored_len, entry.coding)
+    })?;
+    let parts = found.sorted();
+    let mut cursor = input.cursor(0);
+    for index in 0..parts.len() {
+        let next = parts.get(index + 1).map_or(directory.start, |part| part.offset);
+        let part = &mut parts[index];
+        let is_near = next.saturating_sub(part.offset) < NEAR;
+        part.offset = data_offset(input, &mut cursor, part.offset, is_near)?;
+        if part.offset.checked_add(part.len).is_none_or(|end| end > directory.start) {
+            return Err(Flaw::Unknown);
+        }
+    }
+    Ok(())
+}
+
+/// Returns where the bytes behind the local header at `offset` start.
+fn data_offset(input: &Input<'_>, cursor: &mut Cursor<'_>, offset: u64, is_near: bool) -> Parsed<u64> {
+    let alone: [u8; LOCAL_HEADER_LEN as usize];
+    let bytes = match is_near {
+        true => {
+            cursor.go_to(offset);
+            cursor.peek("a local header", LOCAL_HEADER_LEN as usize)?
+        }
+        false => {
+            alone = input.array("a local header", offset)?;
+            &alone
+        }
+    };
+    let fields = Fields::little(bytes);
+    match bytes.starts_with(&LOCAL) {
+        true => Ok(offset + LOCAL_HEADER_LEN + u64::from(fields.u16(26)) + u64::from(fields.u16(28))),
+        false => Err(Flaw::Unknown),
     }
 }
 
@@ -178,7 +233,11 @@ fn read_end_64(input: &Input<'_>, end_at: u64) -> Parsed<Option<([u8; END_64_LEN
     Err(Flaw::Torn(format!("the zip64 end record that the locator at {locator_at} speaks of is missing")))
 }
 
-fn for_each_entry(input: &Input<'_>, directory: &Directory, visit: &mut dyn FnMut(Entry) -> Parsed<()>) -> Parsed<()> {
+fn for_each_entry(
+    input: &Input<'_>,
+    directory: &Directory,
+    visit: &mut dyn FnMut(Entry<'_>) -> Parsed<()>,
+) -> Parsed<()> {
     let end = directory.start.saturating_add(directory.len);
     let mut cursor = input.cursor(directory.start);
     let mut entry_count = 0;
@@ -196,16 +255,25 @@ fn for_each_entry(input: &Input<'_>, directory: &Directory, visit: &mut dyn FnMu
             return Err(Flaw::Torn(format!("at {at}, inside the directory, no entry starts")));
         }
         let fields = Fields::little(bytes);
-        let (stored, plain, offset) = (fields.u32(20), fields.u32(24), fields.u32(42));
+        let (flags, method) = (fields.u16(8), fields.u16(10));
+        let numbers = [fields.u32(24), fields.u32(20), fields.u32(42)];
         let (name_len, extra_len, comment_len) = (fields.u16(28), fields.u16(30), fields.u16(32));
-        cursor.skip(name_len.into());
-        let extra = cursor.take("a directory entry", extra_len.into())?;
-        let header_offset = match offset {
-            // In the order plain, stored, offset; only those that are all ones.
-            u32::MAX => large_number(extra, [plain, stored].iter().filter(|&&len| len == u32::MAX).count())?,
-            offset => offset.into(),
+        let name_and_extra = cursor.take("a directory entry", usize::from(name_len) + usize::from(extra_len))?;
+        let (name, extra) = name_and_extra.split_at(name_len.into());
+        let number = |index: usize| match numbers[index] {
+            // In this order; only those that are all ones.
+            u32::MAX => large_number(extra, numbers[..index].iter().filter(|&&number| number == u32::MAX).count()),
+            number => Ok(number.into()),
         };
-        visit(Entry { header_offset })?;
+        let [plain_len, stored_len, header_offset] = [number(0), number(1), number(2)];
+        let (plain_len, stored_len) = (plain_len?, stored_len?);
+        let coding = match method {
+            _ if flags & IS_HIDDEN != 0 => Coding::Opaque,
+            0 if stored_len == plain_len => Coding::Stored,
+            8 => Coding::Deflate { plain_len },
+            _ => Coding::Opaque,
+        };
+        visit(Entry { name, header_offset: header_offset?, stored_len, coding })?;
         cursor.skip(comment_len.into());
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 mod cli;
 mod compare;
+mod containers;
 #[cfg(target_os = "linux")]
 mod copy_in;
 mod crash;
