@@ -14,6 +14,7 @@ pub mod prefix;
 mod samples;
 
 use crate::error::{Error, Result};
+use filter::{FilterEncoder, Place};
 use zstd::zstd_safe::{CCtx, CParameter, DCtx};
 
 /// The most plain bytes one chunk may have; a decoder never allocates more.
@@ -66,10 +67,14 @@ impl Encoding {
     }
 }
 
+/// Bytes that zstd makes smaller by less than this part are not looked into for pixels or records.
+const FILTER_SHARE: usize = 7;
+
 /// Turns plain bytes into stored ones; keeps its working memory, so one serves a thread for all its chunks.
 pub struct Encoder {
     context: CCtx<'static>,
     out: Vec<u8>,
+    filter: FilterEncoder,
 }
 
 impl Default for Encoder {
@@ -80,23 +85,29 @@ impl Default for Encoder {
             |context: &mut CCtx<'static>, parameter| context.set_parameter(parameter).expect("the level is valid");
         set(&mut context, CParameter::CompressionLevel(ZSTD_LEVEL));
         set(&mut context, CParameter::ContentSizeFlag(false));
-        Encoder { context, out: Vec::new() }
+        Encoder { context, out: Vec::new(), filter: FilterEncoder::new(ZSTD_LEVEL) }
     }
 }
 
 impl Encoder {
-    /// Returns the smallest of the encodings that are worth trying, and the bytes.
-    pub fn encode<'a>(&'a mut self, plain: &'a [u8]) -> (Encoding, &'a [u8]) {
-        if plain.len() < 32 || looks_random(plain) {
+    /// Returns the smallest of the encodings that are worth trying, and the bytes; `place` says what is known of where the
+    /// bytes come from.
+    pub fn encode<'a>(&'a mut self, plain: &'a [u8], place: Option<Place>) -> (Encoding, &'a [u8]) {
+        if plain.len() < 32 || (place.is_none() && looks_random(plain)) {
             return (Encoding::Raw, plain);
         }
         self.out.clear();
         self.out.reserve(zstd::zstd_safe::compress_bound(plain.len()));
-        match self.context.compress2(&mut self.out, plain) {
-            // Under 2 % is not worth decoding it for ever.
-            Ok(len) if len < plain.len() - plain.len() / 50 => (Encoding::Zstd, &self.out[..len]),
-            _ => (Encoding::Raw, plain),
+        let len = self.context.compress2(&mut self.out, plain).unwrap_or(plain.len());
+        // Under 2 % is not worth decoding it for ever.
+        let is_smaller = len < plain.len() - plain.len() / 50;
+        let may_have_records = len < plain.len() - plain.len() / FILTER_SHARE;
+        if (place.is_some() || may_have_records)
+            && let Some(filtered) = self.filter.encode(plain, place, len.min(plain.len()))
+        {
+            return (Encoding::Filtered, filtered);
         }
+        if is_smaller { (Encoding::Zstd, &self.out[..len]) } else { (Encoding::Raw, plain) }
     }
 }
 
@@ -179,7 +190,7 @@ mod tests {
             (text, Encoding::Zstd),
             (noise(70_000), Encoding::Raw),
         ] {
-            let (encoding, stored) = encoder.encode(&plain);
+            let (encoding, stored) = encoder.encode(&plain, None);
             assert_eq!(encoding, expected);
             assert_eq!(decode(encoding, stored, &[], plain.len()).unwrap(), plain);
         }
@@ -189,7 +200,7 @@ mod tests {
     fn damaged_or_lying_bytes_are_corrupt() {
         let plain = vec![3; 10_000];
         let mut encoder = Encoder::default();
-        let (encoding, stored) = encoder.encode(&plain);
+        let (encoding, stored) = encoder.encode(&plain, None);
         for len in 0..stored.len() {
             assert_eq!(decode(encoding, &stored[..len], &[], plain.len()).unwrap_err().kind(), ErrorKind::Corrupt);
         }

@@ -5,19 +5,17 @@
 //! entries that move, come or go change their own group and no other. The blocks of a bundle are grouped in the same way,
 //! so that a chunk is a run of whole ones. A file that is no container is one stretch.
 
-use super::pipeline::ByteSource;
-use crate::error::Result;
-use crate::lens::{self, Coding, Part, ReadAt};
+use crate::lens::{Coding, Part};
 use fastcdc::v2020::{FastCDC, Normalization};
 
 /// Lengths of chunks. Smaller ones find more repeats between builds, larger ones cost less index and decode faster.
-const MIN_CHUNK_LEN: usize = 16 << 10;
+pub(super) const MIN_CHUNK_LEN: usize = 16 << 10;
 const AVERAGE_CHUNK_LEN: usize = 64 << 10;
 pub(super) const MAX_CHUNK_LEN: usize = 256 << 10;
 
 /// Bytes from which on an entry, or what lies between two, is cut by itself: shorter ones would be chunks that cost more
 /// to list than they save.
-const ALONE_LEN: u64 = 4 << 10;
+pub(super) const ALONE_LEN: u64 = 4 << 10;
 
 /// Where a file is cut whatever its content says.
 #[derive(Default)]
@@ -35,27 +33,15 @@ struct Stretch {
     is_chunk: bool,
 }
 
-/// A source of bytes as a lens reads it.
-struct Readable<'a, S: ?Sized>(&'a S);
-
-impl<S: ByteSource + ?Sized> ReadAt for Readable<'_, S> {
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        self.0.read_at(buf, offset)
-    }
-}
-
 impl Cutter {
-    /// Asks the lenses about the file `name`, of `len` bytes.
-    ///
-    /// # Errors
-    /// Those of the source.
-    pub(super) fn of<S: ByteSource + ?Sized>(source: &S, len: u64, name: &[u8]) -> Result<Cutter> {
-        if len <= MIN_CHUNK_LEN as u64 {
-            // It is one chunk anyway.
-            return Ok(Cutter::default());
-        }
-        let found = lens::parts(&Readable(source), len, name)?;
-        Ok(found.map_or_else(Cutter::default, |found| Cutter { stretches: stretches(&found.parts, len), current: 0 }))
+    /// Cuts a container of `len` bytes at `parts`.
+    pub(super) fn new(parts: &[Part], len: u64) -> Cutter {
+        Cutter { stretches: stretches(parts, len), current: 0 }
+    }
+
+    /// Returns where the stretches that are one chunk each end.
+    pub(super) fn chunk_ends(&self) -> impl Iterator<Item = u64> {
+        self.stretches.iter().filter(|stretch| stretch.is_chunk).map(|stretch| stretch.end)
     }
 
     /// Returns where the chunks of `segment` end, which stands at `start` in the file. What follows the last end waits for
@@ -112,6 +98,8 @@ struct Grouping {
     stretches: Vec<Stretch>,
     /// Where what was looked at ends; from the last stretch to there is a group that is not ended yet.
     at: u64,
+    /// The group is a run of blocks: nothing else joins it, so that it can be opened by itself.
+    is_run: bool,
 }
 
 impl Grouping {
@@ -134,6 +122,7 @@ impl Grouping {
 
     /// Takes what lies before the next part: a header stays with its entry, if that is short.
     fn between(&mut self, end: u64) {
+        self.be_run(self.is_run && end == self.at);
         if end - self.at >= ALONE_LEN {
             self.alone(end);
         } else {
@@ -141,9 +130,18 @@ impl Grouping {
         }
     }
 
+    /// Ends the group if it is a run of blocks and the next thing is none, or the other way round.
+    fn be_run(&mut self, is_run: bool) {
+        if self.is_run != is_run {
+            self.end_group();
+            self.is_run = is_run;
+        }
+    }
+
     fn part(&mut self, part: &Part) {
         let end = part.offset + part.len;
         let is_block = matches!(part.coding, Coding::Lz4 { .. });
+        self.be_run(is_block);
         let is_alone = if is_block { part.len > MAX_CHUNK_LEN as u64 } else { part.len >= ALONE_LEN };
         if is_alone {
             self.alone(end);

@@ -6,6 +6,7 @@
 use crate::content::Reader;
 use crate::error::Result;
 use crate::id::ChunkId;
+use crate::lens::ReadAt;
 use crate::manifest::Content;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -37,6 +38,30 @@ pub struct EarlierVersion<'a> {
     pub content: Content,
 }
 
+impl ReadAt for EarlierVersion<'_> {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+        self.reader.read_at(&self.content, offset, buf)
+    }
+}
+
+/// Bytes in which places are looked for.
+pub(super) trait Text {
+    fn len(&self) -> u64;
+
+    /// Reads up to `buf.len()` bytes at `offset`; less only at the end.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize>;
+}
+
+impl Text for EarlierVersion<'_> {
+    fn len(&self) -> u64 {
+        self.content.size
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        self.reader.read_at(&self.content, offset, buf)
+    }
+}
+
 /// The chunks of the earlier version around the place of one new chunk, in their order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Around {
@@ -50,6 +75,8 @@ pub(super) struct NewChunk<'a> {
     pub(super) offset: u64,
     pub(super) plain: &'a [u8],
     pub(super) id: ChunkId,
+    /// How much further on it was, where that is known.
+    pub(super) shift: Option<i64>,
 }
 
 /// Finds the places of new chunks in the earlier version; takes them in order.
@@ -86,6 +113,7 @@ impl<'a> Aligner<'a> {
     pub(super) fn align(&mut self, chunks: &[NewChunk<'_>]) -> Result<Vec<Around>> {
         let mut all = Vec::with_capacity(chunks.len());
         for chunk in chunks {
+            self.shift = chunk.shift.unwrap_or(self.shift);
             if let Some(&was) = self.known.get(&chunk.id) {
                 // A chunk that stands in many places says nothing about where the others are.
                 let stays = self.version.reader.extent_at(&self.version.content, was_at(chunk.offset, self.shift))?;
@@ -95,29 +123,12 @@ impl<'a> Aligner<'a> {
                 all.push(Around::default());
                 continue;
             }
-            self.follow(chunk)?;
+            if let Some(shift) = self.anchors.shift_of(&self.version, chunk.plain, chunk.offset, self.shift)? {
+                self.shift = shift;
+            }
             all.push(self.around(chunk.offset, chunk.plain.len() as u64)?);
         }
         Ok(all)
-    }
-
-    /// Corrects the shift by the anchors in a chunk.
-    fn follow(&mut self, chunk: &NewChunk<'_>) -> Result<()> {
-        let start = was_at(chunk.offset, self.shift);
-        let wanted = start.saturating_sub(REACH)..start.saturating_add(chunk.plain.len() as u64 + REACH);
-        self.anchors.cover(&self.version, wanted)?;
-        let mut votes: HashMap<i64, u32> = HashMap::new();
-        for (at, hash) in anchors_of(chunk.plain) {
-            if let Some(&was) = self.anchors.places.get(&hash) {
-                *votes.entry(was as i64 - (chunk.offset + at as u64) as i64).or_default() += 1;
-            }
-        }
-        // Among equals the one that has changed least.
-        let best = votes.into_iter().max_by_key(|(shift, count)| (*count, -(shift - self.shift).abs()));
-        if let Some((shift, _)) = best {
-            self.shift = shift;
-        }
-        Ok(())
     }
 
     fn around(&self, offset: u64, len: u64) -> Result<Around> {
@@ -150,17 +161,33 @@ fn was_at(offset: u64, shift: i64) -> u64 {
     (offset as i64 + shift).max(0) as u64
 }
 
-/// The anchors of a part of the earlier version.
+/// The anchors of a part of a text.
 #[derive(Default)]
-struct Anchors {
+pub(super) struct Anchors {
     places: HashMap<u64, u64>,
     range: Range<u64>,
 }
 
 impl Anchors {
-    /// Reads on until all of `wanted` is known, as far as the file goes.
-    fn cover(&mut self, version: &EarlierVersion<'_>, wanted: Range<u64>) -> Result<()> {
-        let end = wanted.end.min(version.content.size);
+    /// Returns how much further on most of the bytes `plain`, which are at `offset`, stand in `text`; `shift` is where
+    /// they should be. `None` if nothing of them is found.
+    pub(super) fn shift_of(&mut self, text: &dyn Text, plain: &[u8], offset: u64, shift: i64) -> Result<Option<i64>> {
+        let start = was_at(offset, shift);
+        self.cover(text, start.saturating_sub(REACH)..start.saturating_add(plain.len() as u64 + REACH))?;
+        let mut votes: HashMap<i64, u32> = HashMap::new();
+        for (at, hash) in anchors_of(plain) {
+            if let Some(&was) = self.places.get(&hash) {
+                *votes.entry(was as i64 - (offset + at as u64) as i64).or_default() += 1;
+            }
+        }
+        // Among equals the one that has changed least.
+        let best = votes.into_iter().max_by_key(|(found, count)| (*count, -(found - shift).abs()));
+        Ok(best.map(|(shift, _)| shift))
+    }
+
+    /// Reads on until all of `wanted` is known, as far as the text goes.
+    fn cover(&mut self, text: &dyn Text, wanted: Range<u64>) -> Result<()> {
+        let end = wanted.end.min(text.len());
         if wanted.start < self.range.start || wanted.start > self.range.end {
             self.places.clear();
             self.range = wanted.start..wanted.start;
@@ -169,7 +196,7 @@ impl Anchors {
         while self.range.end < end {
             // Anchors near the start of a piece depend on bytes before it.
             let from = self.range.end.saturating_sub(ANCHOR_LEN as u64);
-            let len = version.reader.read_at(&version.content, from, &mut buf)?;
+            let len = text.read_at(from, &mut buf)?;
             for (at, hash) in anchors_of(&buf[..len]) {
                 self.places.insert(hash, from + at as u64);
             }

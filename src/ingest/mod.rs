@@ -10,7 +10,9 @@ pub mod directory;
 mod earlier;
 pub mod engines;
 mod ignore_rules;
+mod opening;
 mod pipeline;
+mod plan;
 pub mod session;
 mod tree_builder;
 

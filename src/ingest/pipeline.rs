@@ -3,8 +3,11 @@
 //! A file is read in segments. The chunks of a large segment are hashed and encoded by all cores, those of a small one
 //! where they are; the memory in use is one segment a reading thread, whatever the size of the file.
 
-use super::cutter::Cutter;
 use super::earlier::{Aligner, Around, EarlierVersion, NewChunk};
+use super::opening::{Before, BundleAligner, OpenedPiece, open_run, open_stream};
+use super::plan::{Plan, Stream, StreamKind};
+use crate::codec::filter::Place;
+use crate::codec::opened::{Hint, Opener};
 use crate::disk::{DiskFile, host};
 use crate::error::{Error, Result};
 use crate::id::ChunkId;
@@ -12,9 +15,11 @@ use crate::lens::ReadAt;
 use crate::manifest::{Content, ListBuilder, ListItem};
 use crate::progress::Progress;
 use crate::store::{Chunk, Class, Earlier, Put, Store, Ticket};
+use parking_lot::Mutex;
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -192,17 +197,20 @@ impl GrowingFile {
     ) -> Result<()> {
         // Without an earlier version that can be read, chunks have fewer candidates for bases, and nothing is lost.
         let aligner = what.earlier.and_then(|version| Aligner::new(version).ok());
-        // The end of a container says where its parts are: a file whose head is stored already is cut by content alone.
-        let is_all = piece.is_last && self.stored_len == 0;
-        let cutter = if is_all { Cutter::of(source, piece.end, what.name)? } else { Cutter::default() };
+        let plan = match piece.is_last && self.stored_len == 0 {
+            true => Plan::new(source, piece.end, what.name, what.earlier.as_ref())?,
+            // A head that was stored before the end was known was cut without a plan, and so is the rest.
+            false => Plan::default(),
+        };
         thread_local! {
             // Two segments' worth at most, reused from file to file: allocating it anew would cost a page fault a page.
             static SEGMENT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
         SEGMENT.with(|segment| {
             let end = piece.end;
+            let mut segment = segment.borrow_mut();
             let mut ingest =
-                FileIngest { store, progress, file: self, segment: &mut segment.borrow_mut(), cutter, aligner };
+                FileIngest { store, progress, file: self, segment: &mut segment, earlier: what.earlier, aligner, plan };
             while ingest.file.stored_len < end {
                 let at = ingest.file.stored_len;
                 let (start, stop) = match piece.is_sparse {
@@ -214,8 +222,7 @@ impl GrowingFile {
                     break;
                 }
                 ingest.hole(start - at)?;
-                let read = ingest.data(source, start, stop, piece.is_last || stop < end)?;
-                if read < stop - start {
+                if !ingest.range(source, start..stop, piece.is_last || stop < end)? {
                     break;
                 }
             }
@@ -238,13 +245,144 @@ struct FileIngest<'a> {
     progress: &'a Progress,
     file: &'a mut GrowingFile,
     segment: &'a mut Vec<u8>,
-    cutter: Cutter,
+    earlier: Option<EarlierVersion<'a>>,
     aligner: Option<Aligner<'a>>,
+    plan: Plan,
 }
+
+/// A chunk that was cut: where it ends in its segment, and its id.
+type Cut = (usize, ChunkId);
 
 impl FileIngest<'_> {
     fn hole(&mut self, len: u64) -> Result<()> {
         self.push(ListItem { len, id: None })
+    }
+
+    /// Stores the bytes of `range`; `false` if there were fewer.
+    fn range<S: ByteSource + ?Sized>(&mut self, source: &S, range: Range<u64>, ends: bool) -> Result<bool> {
+        let mut at = range.start;
+        while let Some(stream) = self.plan.next_stream(at..range.end) {
+            let before = stream.range.start - at;
+            if self.data(source, at, stream.range.start, true)? < before {
+                return Ok(false);
+            }
+            at = stream.range.end;
+            let len = stream.range.end - stream.range.start;
+            let mut bytes = vec![0; len as usize];
+            if read_fully(source, stream.range.start, &mut bytes)? < bytes.len() {
+                // It became shorter: what is left of it is cut like everything.
+                return self.data(source, stream.range.start, stream.range.end, true).map(|_| false);
+            }
+            self.progress.check()?;
+            self.stream(&bytes, &stream)?;
+            self.progress.add_bytes(len);
+        }
+        Ok(self.data(source, at, range.end, ends)? == range.end - at)
+    }
+
+    /// Stores the bytes of a stream.
+    fn stream(&mut self, bytes: &[u8], stream: &Stream) -> Result<()> {
+        let (was, opener) = match &stream.kind {
+            StreamKind::Blocks { runs } => return self.runs(bytes, runs),
+            StreamKind::Deflate { was } => (was, Opener::Deflate),
+            StreamKind::Gzip { was } => (was, Opener::Gzip),
+            StreamKind::Png { was } => (was, Opener::Png),
+        };
+        // What cannot be read of the earlier version is no base.
+        let before = self.earlier.and_then(|version| Before::new(&version, was).ok().flatten());
+        if let Some(before) = &before
+            && let Some(cuts) = before.same_cuts(bytes)
+        {
+            let cuts: Vec<Cut> = cuts.collect();
+            let mut start = 0;
+            let is_same = cuts.iter().all(|&(end, id)| {
+                let plain = &bytes[start..end];
+                start = end;
+                ChunkId::of(plain) == id
+            });
+            if is_same {
+                return self.put_all(bytes, &cuts);
+            }
+        }
+        let cuts = self.cuts(bytes, true);
+        if let Some(before) = before {
+            let mut closed_len = 0;
+            let mut start = 0;
+            for &(end, id) in &cuts {
+                closed_len += if self.store.contains(id)? { 0 } else { end - start };
+                start = end;
+            }
+            if closed_len > 0 {
+                match open_stream(self.store, bytes, opener, &before, closed_len)? {
+                    Ok(pieces) => return self.put_opened(bytes, pieces),
+                    Err(refusal) => tracing::debug!(reason = refusal.code(), closed_len, "a stream stays closed"),
+                }
+            }
+        }
+        self.put_all(bytes, &cuts)
+    }
+
+    fn put_opened(&mut self, bytes: &[u8], pieces: Vec<OpenedPiece>) -> Result<()> {
+        let mut start = 0;
+        for OpenedPiece { end, id, form } in pieces {
+            let plain = &bytes[start..end];
+            let put = self.store.put_opened(&chunk(id, plain, &Around::default(), None), &form)?;
+            self.take_put(put, (end - start) as u64)?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Stores runs of blocks of a bundle, one chunk each.
+    fn runs(&mut self, bytes: &[u8], runs: &[Range<usize>]) -> Result<()> {
+        let Some(bundle) = self.plan.bundle.take() else { unreachable!("only bundles have runs") };
+        let was = self.plan.earlier_bundle.take();
+        let start = bundle.blocks[runs[0].start].offset;
+        let slices: Vec<&[u8]> = runs
+            .iter()
+            .map(|run| {
+                let end = bundle.blocks[run.end - 1].end() - start;
+                &bytes[(bundle.blocks[run.start].offset - start) as usize..end as usize]
+            })
+            .collect();
+        let ids: Vec<ChunkId> = slices.par_iter().map(|plain| ChunkId::of(plain)).collect();
+        let mut bases = Vec::new();
+        let mut aligner = match (&was, self.earlier) {
+            (Some(was), Some(version)) => Some(BundleAligner::new(&bundle, was, version)),
+            _ => None,
+        };
+        for (index, run) in runs.iter().enumerate() {
+            let base = match &mut aligner {
+                Some(aligner) if !self.store.contains(ids[index])? => aligner.align(run, slices[index]).ok().flatten(),
+                _ => None,
+            };
+            bases.push(base);
+        }
+        let store = self.store;
+        // What worked for one run is tried first for the others.
+        let hint = Mutex::new(Hint::default());
+        let forms = bases.into_par_iter().enumerate().map(|(index, base)| {
+            let blocks = &bundle.blocks[runs[index].clone()];
+            let nothing = Around::default();
+            let closed = chunk(ids[index], slices[index], &nothing, None);
+            if let Some(base) = base {
+                let mut own_hint = *hint.lock();
+                let opened = open_run(store, blocks, slices[index], base, &mut own_hint)?;
+                *hint.lock() = own_hint;
+                match opened {
+                    Ok(form) => return store.put_opened(&closed, &form),
+                    Err(refusal) => tracing::debug!(reason = refusal.code(), "a run of blocks stays closed"),
+                }
+            }
+            store.put_chunk(&closed)
+        });
+        let puts: Vec<Put> = forms.collect::<Result<_>>()?;
+        for (put, plain) in puts.into_iter().zip(&slices) {
+            self.take_put(put, plain.len() as u64)?;
+        }
+        drop(aligner);
+        (self.plan.bundle, self.plan.earlier_bundle) = (Some(bundle), was);
+        Ok(())
     }
 
     /// Stores the bytes from `start` to `end`; returns how many there were, less the last chunk unless the data `ends`.
@@ -257,20 +395,16 @@ impl FileIngest<'_> {
             if self.segment.len() < filled + want {
                 self.segment.resize(filled + want, 0);
             }
-            let mut got = 0;
-            while got < want {
-                match source.read_at(&mut self.segment[filled + got..filled + want], at + got as u64)? {
-                    0 => break,
-                    len => got += len,
-                }
-            }
+            let got = read_fully(source, at, &mut self.segment[filled..filled + want])?;
             at += got as u64;
             filled += got;
             let is_last = got < want || at == end;
-            let segment_start = at - filled as u64;
-            let chunk_ends = self.cutter.cut(&self.segment[..filled], segment_start, is_last && (ends || got < want));
-            let used = chunk_ends.last().copied().unwrap_or(0);
-            self.put_all(&chunk_ends)?;
+            let segment = std::mem::take(self.segment);
+            let cuts = self.cuts(&segment[..filled], is_last && (ends || got < want));
+            let used = cuts.last().map_or(0, |&(end, _)| end);
+            let put = self.put_all(&segment, &cuts);
+            *self.segment = segment;
+            put?;
             self.progress.add_bytes(used as u64);
             self.segment.copy_within(used..filled, 0);
             filled -= used;
@@ -280,40 +414,53 @@ impl FileIngest<'_> {
         }
     }
 
-    fn put_all(&mut self, ends: &[usize]) -> Result<()> {
-        let (store, segment) = (self.store, &self.segment[..]);
-        let plain = |index: usize| &segment[index.checked_sub(1).map_or(0, |before| ends[before])..ends[index]];
-        let in_parallel = ends.len() >= PARALLEL_CHUNKS;
-        let ids: Vec<ChunkId> = match in_parallel {
-            false => (0..ends.len()).map(|index| ChunkId::of(plain(index))).collect(),
-            true => (0..ends.len()).into_par_iter().map(|index| ChunkId::of(plain(index))).collect(),
+    /// Cuts bytes that follow what is stored, and hashes the chunks; the last one waits for more bytes unless it
+    /// `is_last`.
+    fn cuts(&mut self, bytes: &[u8], is_last: bool) -> Vec<Cut> {
+        let ends = self.plan.cutter.cut(bytes, self.file.stored_len, is_last);
+        let id = |index: usize| {
+            let start = if index == 0 { 0 } else { ends[index - 1] };
+            (ends[index], ChunkId::of(&bytes[start..ends[index]]))
         };
+        match ends.len() >= PARALLEL_CHUNKS {
+            false => (0..ends.len()).map(id).collect(),
+            true => (0..ends.len()).into_par_iter().map(id).collect(),
+        }
+    }
+
+    fn put_all(&mut self, bytes: &[u8], cuts: &[Cut]) -> Result<()> {
+        let plain = |index: usize| &bytes[if index == 0 { 0 } else { cuts[index - 1].0 }..cuts[index].0];
+        let offset = |index: usize| self.file.stored_len + (cuts[index].0 - plain(index).len()) as u64;
         let around = self.aligner.as_mut().map_or_else(Vec::new, |aligner| {
-            let chunks = (0..ends.len()).map(|index| {
-                let plain = plain(index);
-                NewChunk { offset: self.file.stored_len + (ends[index] - plain.len()) as u64, plain, id: ids[index] }
+            let chunks = (0..cuts.len()).map(|index| {
+                let shift = self.plan.shift_at(offset(index));
+                NewChunk { offset: offset(index), plain: plain(index), id: cuts[index].1, shift }
             });
             // As without an earlier version.
             aligner.align(&chunks.collect::<Vec<_>>()).unwrap_or_default()
         });
+        let (store, plan) = (self.store, &self.plan);
         let put = |index: usize| {
             let none = Around::default();
-            let Around { chunks, main } = around.get(index).unwrap_or(&none);
-            let earlier = Earlier { chunks, main: *main };
-            store.put_chunk(&Chunk { id: ids[index], plain: plain(index), class: Class::Data, earlier })
+            let around = around.get(index).unwrap_or(&none);
+            store.put_chunk(&chunk(cuts[index].1, plain(index), around, plan.place(offset(index))))
         };
-        let puts: Vec<Put> = match in_parallel {
-            false => (0..ends.len()).map(put).collect::<Result<_>>()?,
-            true => (0..ends.len()).into_par_iter().map(put).collect::<Result<_>>()?,
+        let puts: Vec<Put> = match cuts.len() >= PARALLEL_CHUNKS {
+            false => (0..cuts.len()).map(put).collect::<Result<_>>()?,
+            true => (0..cuts.len()).into_par_iter().map(put).collect::<Result<_>>()?,
         };
         let mut start = 0;
-        for (put, &end) in puts.iter().zip(ends) {
-            self.file.ticket = self.file.ticket.join(put.ticket);
-            self.file.stored_bytes += put.stored_len;
-            self.push(ListItem { len: (end - start) as u64, id: Some(put.id) })?;
+        for (put, &(end, _)) in puts.into_iter().zip(cuts) {
+            self.take_put(put, (end - start) as u64)?;
             start = end;
         }
         Ok(())
+    }
+
+    fn take_put(&mut self, put: Put, len: u64) -> Result<()> {
+        self.file.ticket = self.file.ticket.join(put.ticket);
+        self.file.stored_bytes += put.stored_len;
+        self.push(ListItem { len, id: Some(put.id) })
     }
 
     fn push(&mut self, item: ListItem) -> Result<()> {
@@ -322,6 +469,23 @@ impl FileIngest<'_> {
         *stored_len += item.len;
         list.push(item, &mut |node| put_node(store, node, ticket, stored_bytes))
     }
+}
+
+fn chunk<'a>(id: ChunkId, plain: &'a [u8], around: &'a Around, place: Option<Place>) -> Chunk<'a> {
+    let earlier = Earlier { chunks: &around.chunks, main: around.main };
+    Chunk { id, plain, class: Class::Data, earlier, place }
+}
+
+/// Fills `buf` from `offset` on, as far as there are bytes; returns how many.
+fn read_fully<S: ByteSource + ?Sized>(source: &S, offset: u64, buf: &mut [u8]) -> Result<usize> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        match source.read_at(&mut buf[filled..], offset + filled as u64)? {
+            0 => break,
+            len => filled += len,
+        }
+    }
+    Ok(filled)
 }
 
 /// Stores a node of a manifest and adds it to the sums.

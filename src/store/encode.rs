@@ -7,6 +7,7 @@ use super::decode::Reach;
 use super::{Class, Put, Store};
 use crate::codec::byte_delta::ByteDelta;
 use crate::codec::features::super_features;
+use crate::codec::filter::Place;
 use crate::codec::prefix::Prefix;
 use crate::codec::{Encoder, Encoding, ZSTD_LEVEL};
 use crate::error::Result;
@@ -39,6 +40,8 @@ pub struct Chunk<'a> {
     pub class: Class,
     /// What stood there before.
     pub earlier: Earlier<'a>,
+    /// What is known of where they come from.
+    pub place: Option<Place>,
 }
 
 /// The chunks that stood around the same place in an earlier version of a file, in their order.
@@ -128,7 +131,7 @@ impl Store {
         let put = ENCODER.with(|encoder| {
             let mut encoder = encoder.borrow_mut();
             // What is this small already is not made smaller without a base.
-            let (own_encoding, own) = if is_good { (Encoding::Raw, plain) } else { encoder.encode(plain) };
+            let (own_encoding, own) = if is_good { (Encoding::Raw, plain) } else { encoder.encode(plain, chunk.place) };
             match &best.found {
                 // A base must be decoded for ever, so it has to pay.
                 Some((encoding, bases)) if best.stored.len() + bases.len() * BASE_COST < own.len() / 10 * 9 => {

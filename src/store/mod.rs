@@ -184,7 +184,7 @@ impl Store {
     /// # Errors
     /// As [`Store::put_chunk`].
     pub fn put(&self, plain: &[u8], class: Class) -> Result<Put> {
-        self.put_chunk(&Chunk { id: ChunkId::of(plain), plain, class, earlier: Earlier::default() })
+        self.put_chunk(&Chunk { id: ChunkId::of(plain), plain, class, earlier: Earlier::default(), place: None })
     }
 
     /// Stores a chunk unless it is there.
@@ -257,7 +257,7 @@ impl Store {
         let mut encoder = Encoder::default();
         for record in records {
             let plain = serde_json::to_vec(record).expect("records have string keys and finite numbers");
-            let (encoding, stored) = encoder.encode(&plain);
+            let (encoding, stored) = encoder.encode(&plain, None);
             let entry = PackEntry {
                 kind: EntryKind::Record,
                 encoding,

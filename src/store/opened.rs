@@ -34,24 +34,26 @@ impl Store {
 
     /// Returns all that `bases` say.
     fn whole_text(&self, reading: &Reading, bases: &[ChunkKey], reach: &mut Reach) -> Result<Vec<u8>> {
-        let opener = match reading {
-            Reading::Opened => {
+        let (opener, lead_len) = match reading {
+            Reading::Each(runs) => {
                 let mut text = Vec::new();
-                for &base in bases {
-                    text.extend_from_slice(&self.text(base, reach)?);
+                for (&base, blocks) in bases.iter().zip(runs) {
+                    // What an opened run says need not be made again and decoded: it is at hand.
+                    match blocks.as_slice() {
+                        blocks if blocks.is_empty() || self.is_opened(base)? == Some(true) => {
+                            text.extend_from_slice(&self.text(base, reach)?);
+                        }
+                        blocks => text.extend(read_closed(Opener::Lz4 { blocks }, &self.base(base, reach)?)?),
+                    }
                 }
                 return Ok(text);
             }
-            Reading::Lz4(blocks) => Opener::Lz4 { blocks },
-            Reading::Deflate { .. } => Opener::Deflate,
-            Reading::Png => Opener::Png,
+            Reading::Deflate { lead_len } => (Opener::Deflate, *lead_len),
+            Reading::Gzip => (Opener::Gzip, 0),
+            Reading::Png => (Opener::Png, 0),
         };
-        let lead_len = if let Reading::Deflate { lead_len } = reading { *lead_len } else { 0 };
         let closed = self.concat(bases, reach)?;
-        let stream = closed.get(lead_len..).unwrap_or_default();
-        opened::plain(opener, stream).map_err(|refusal| {
-            Error::corrupt(format!("the bases of an opened chunk cannot be read: {}", refusal.code()))
-        })
+        read_closed(opener, closed.get(lead_len..).unwrap_or_default())
     }
 
     /// Returns what stored chunks say, for the one who looks for a window in it.
@@ -96,4 +98,9 @@ impl Store {
             Some(OpenedForm { bases, stored: opened::stored(base, encoding, &payload) })
         }))
     }
+}
+
+fn read_closed(opener: Opener<'_>, stream: &[u8]) -> Result<Vec<u8>> {
+    opened::plain(opener, stream)
+        .map_err(|refusal| Error::corrupt(format!("the bases of an opened chunk cannot be read: {}", refusal.code())))
 }

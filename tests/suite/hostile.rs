@@ -228,7 +228,7 @@ fn xattr_sets() {
 fn encoded_chunks() {
     let plain = b"the same words again and again, ".repeat(40);
     let mut encoder = Encoder::default();
-    let (encoding, stored) = encoder.encode(&plain);
+    let (encoding, stored) = encoder.encode(&plain, None);
     assert_eq!(encoding, Encoding::Zstd);
     for_each_mutation(&[stored.to_vec()], INPUTS, |bytes| {
         for claimed in [plain.len(), 0, 100_000, MAX_PLAIN_LEN + 1, usize::MAX] {

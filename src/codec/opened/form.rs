@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! stored bytes of an opened chunk; numbers are of 7 bits a byte, lowest first
-//! 1      how the bases are read: 0 they are opened themselves, 1 LZ4 blocks, 2 deflate, 3 PNG
-//! …      of LZ4: number of blocks, then for each its stored length × 2 + is it compressed, and its plain length
+//! 1      how the bases are read: 0 one by one, 1 deflate, 2 gzip, 3 PNG
+//! …      of one by one: number of bases, then for each its number of LZ4 blocks, 0 of a piece of another kind that is
+//!        opened itself, and for each block its stored length × 2 + is it compressed, and its plain length
 //! …      of deflate: bytes in the bases before the stream
 //! …      of what the bases say, so much is left out, and so much is used
 //! 1      how the text is stored: encoding 2 or 3 of a chunk
@@ -16,21 +17,24 @@ use crate::codec::{Encoding, decode};
 use crate::error::{Error, Result};
 use std::ops::Range;
 
+/// Bases of one chunk, at most.
+const MAX_RUNS: usize = 255;
+
 /// Blocks of one run, at most; what a chunk of the longest length has of 4 KiB each.
 const MAX_BLOCKS: usize = 1 << 12;
 
 /// How the text of bases is had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reading {
-    /// They are opened themselves.
-    Opened,
-    /// They are runs of whole LZ4 blocks.
-    Lz4(Vec<Lz4Block>),
+    /// Each for itself: a run of whole LZ4 blocks, or, without any, a piece that is opened itself.
+    Each(Vec<Vec<Lz4Block>>),
     /// Together they are the start of a deflate stream, behind `lead_len` other bytes.
     Deflate {
         /// Bytes before the stream.
         lead_len: usize,
     },
+    /// Together they are a gzip member.
+    Gzip,
     /// Together they are a PNG picture.
     Png,
 }
@@ -60,9 +64,9 @@ impl<'a> Form<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Form<'a>> {
         let mut fields = Fields::new(bytes);
         let reading = match fields.byte()? {
-            0 => Reading::Opened,
-            1 => Reading::Lz4(parse_blocks(&mut fields)?),
-            2 => Reading::Deflate { lead_len: fields.len()? },
+            0 => Reading::Each(parse_runs(&mut fields)?),
+            1 => Reading::Deflate { lead_len: fields.len()? },
+            2 => Reading::Gzip,
             3 => Reading::Png,
             number => return Err(Error::corrupt(format!("an opened chunk has bases of the unknown kind {number}"))),
         };
@@ -92,12 +96,19 @@ impl<'a> Form<'a> {
     }
 }
 
+fn parse_runs(fields: &mut Fields<'_>) -> Result<Vec<Vec<Lz4Block>>> {
+    match fields.len()? {
+        count @ 0..=MAX_RUNS => (0..count).map(|_| parse_blocks(fields)).collect(),
+        count => Err(Error::corrupt(format!("an opened chunk has {count} bases, more than any"))),
+    }
+}
+
 fn parse_blocks(fields: &mut Fields<'_>) -> Result<Vec<Lz4Block>> {
     let count = fields.len()?;
     if count > MAX_BLOCKS {
         return Err(Error::corrupt(format!("an opened chunk has {count} blocks before it, more than any")));
     }
-    let mut blocks = Vec::with_capacity(count);
+    let mut blocks = Vec::new();
     for _ in 0..count {
         let (stored, plain_len) = (fields.len()? as u32, fields.len()? as u32);
         blocks.push(Lz4Block { stored_len: stored >> 1, plain_len, is_compressed: stored & 1 == 1 });
@@ -109,19 +120,22 @@ impl BaseText {
     /// Appends the bytes that [`Form::parse`] reads first.
     fn put(&self, out: &mut Vec<u8>) {
         match &self.reading {
-            Reading::Opened => out.push(0),
-            Reading::Lz4(blocks) => {
-                out.push(1);
-                put_number(out, blocks.len() as u64);
-                for block in blocks {
-                    put_number(out, u64::from(block.stored_len) << 1 | u64::from(block.is_compressed));
-                    put_number(out, block.plain_len.into());
+            Reading::Each(runs) => {
+                out.push(0);
+                put_number(out, runs.len() as u64);
+                for blocks in runs {
+                    put_number(out, blocks.len() as u64);
+                    for block in blocks {
+                        put_number(out, u64::from(block.stored_len) << 1 | u64::from(block.is_compressed));
+                        put_number(out, block.plain_len.into());
+                    }
                 }
             }
             Reading::Deflate { lead_len } => {
-                out.push(2);
+                out.push(1);
                 put_number(out, *lead_len as u64);
             }
+            Reading::Gzip => out.push(2),
             Reading::Png => out.push(3),
         }
         put_number(out, self.window.start as u64);

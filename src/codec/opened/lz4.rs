@@ -60,6 +60,17 @@ pub(super) fn plain(blocks: &[Block], stored: &[u8]) -> std::result::Result<Vec<
     if from.is_empty() { Ok(plain) } else { Err(Refusal::NotThisFormat) }
 }
 
+/// Returns the recipe's body for a run that was written by the encoder that `hint` tells, which is to be proved.
+pub(super) fn likely_recipe(blocks: &[Block], hint: &Hint) -> Option<Vec<u8>> {
+    let encoder = hint.encoder?;
+    let mut body = Vec::new();
+    for block in blocks {
+        body.push(if block.is_compressed { encoder } else { STORED });
+        put_number(&mut body, u64::from(block.plain_len));
+    }
+    Some(body)
+}
+
 /// Returns the recipe's body for a run that decodes to `plain`, and keeps in `hint` which encoder wrote it.
 pub(super) fn recipe(
     blocks: &[Block],
