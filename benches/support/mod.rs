@@ -5,6 +5,8 @@
 
 #[path = "../../tests/suite/support/noise.rs"]
 mod noise;
+pub mod peers;
+pub mod sets;
 
 pub use noise::noise;
 
