@@ -73,6 +73,13 @@ pub fn cpu_seconds() -> f64 {
     seconds(usage.user_time()) + seconds(usage.system_time())
 }
 
+/// CPU seconds of this thread so far, to the nanosecond.
+pub fn thread_cpu_seconds() -> f64 {
+    let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+    let time = nix::time::clock_gettime(clock).expect("the clock of the thread is there");
+    time.tv_sec() as f64 + time.tv_nsec() as f64 / 1e9
+}
+
 /// The smallest of some measurements: what the work costs when nothing else disturbs it.
 pub fn best(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::INFINITY, f64::min)
