@@ -34,7 +34,7 @@ struct Stored {
 
 fn main() {
     println!("4 KiB at {READS} random places of the newest version; CPU ms a read");
-    print!("| set | depth of versions | mean | median | p99 | worst | plain file, mean ");
+    print!("| set | versions | mean | median | p99 | worst | plain file, mean ");
     println!("| sequential MB/s a core, first pass | second pass |");
     println!("|---|---|---|---|---|---|---|---|---|");
     sets().iter().for_each(measure);
