@@ -5,6 +5,8 @@
 
 #[path = "../../tests/suite/support/noise.rs"]
 mod noise;
+pub mod peers;
+pub mod sets;
 
 pub use noise::noise;
 
@@ -69,6 +71,13 @@ pub fn cpu_seconds() -> f64 {
     let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).expect("usage is known");
     let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
     seconds(usage.user_time()) + seconds(usage.system_time())
+}
+
+/// CPU seconds of this thread so far, to the nanosecond.
+pub fn thread_cpu_seconds() -> f64 {
+    let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+    let time = nix::time::clock_gettime(clock).expect("the clock of the thread is there");
+    time.tv_sec() as f64 + time.tv_nsec() as f64 / 1e9
 }
 
 /// The smallest of some measurements: what the work costs when nothing else disturbs it.

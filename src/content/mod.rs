@@ -35,6 +35,13 @@ impl Reader {
         Reader { store, pages: Cache::new(MAX_PAGES), lists: Cache::new(MAX_LISTS) }
     }
 
+    /// Forgets all that is kept decoded, here and in the store, as if the vault had just been opened.
+    pub fn clear_caches(&self) {
+        self.pages.clear();
+        self.lists.clear();
+        self.store.clear_caches();
+    }
+
     /// Returns a set of extended attributes.
     ///
     /// # Errors

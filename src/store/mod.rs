@@ -133,6 +133,12 @@ impl Store {
         &self.catalogue
     }
 
+    /// Forgets the chunks that are kept decoded: the next reads decode theirs again.
+    pub fn clear_caches(&self) {
+        self.cache.clear();
+        self.bases.clear();
+    }
+
     /// Returns the chunk's plain bytes, checked against `id`; also of chunks that are not sealed yet.
     ///
     /// Serves from the cache when it can. Threads that ask for the same chunk at once decode it once.
