@@ -191,10 +191,11 @@ impl Catalogue {
         record.map(|record| parse(&record)).transpose()
     }
 
-    /// Makes sealed packs and their chunks known, in one transaction together with files that snapshots have seen.
+    /// Makes sealed packs and their chunks known, in one transaction together with files that snapshots have seen and with
+    /// what was refused to chunks.
     ///
     /// A chunk that is known already keeps its place.
-    pub fn register(&self, packs: &[NewPack], seen: &[super::SeenFile]) -> Result<()> {
+    pub fn register(&self, packs: &[NewPack], seen: &[super::SeenFile], refused: &[super::Refused]) -> Result<()> {
         self.write(|connection| {
             packs.iter().try_for_each(|pack| self.insert_pack(connection, pack))?;
             self.insert_seen(connection, seen)
@@ -207,6 +208,7 @@ impl Catalogue {
     pub fn publish<T>(&self, publish: impl FnOnce(&Publish<'_>) -> Result<T>) -> Result<T> {
         self.write(|connection| publish(&Publish { catalogue: self, connection }))
     }
+            self.add_refused(connection, refused)?;
 
     pub(super) fn insert_pack(&self, connection: &Connection, pack: &NewPack) -> Result<()> {
         let insert = || -> rusqlite::Result<()> {
