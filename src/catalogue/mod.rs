@@ -13,7 +13,7 @@ mod seen;
 pub use playtests::{NumberedPlaytest, PlayEnding, Playtest};
 pub use records::{Build, BuildInfo, Ci, Completeness, LeftOut, Milestone, Record, Superseded, Vcs};
 pub use refused::Refused;
-pub use rows::{ChunkPlace, NewChunk, NewPack, Publish, Totals as CatalogueTotals};
+pub use rows::{ChunkPlace, EncodingTotals, NewChunk, NewPack, Publish, Totals as CatalogueTotals};
 pub use seen::{SeenFile, folder_key};
 
 use crate::error::{Error, ErrorKind, Result};

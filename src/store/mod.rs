@@ -13,12 +13,13 @@ mod reader;
 mod similar;
 mod writer;
 
+pub(crate) use similar::TABLE as SIMILAR;
 pub(crate) use writer::create_pack_folders;
 
 pub use chain::{MAX_BASE_BYTES, MAX_DEPTH};
 pub use encode::{Chunk, Earlier};
 pub use opened::{MAX_CLOSED_BYTES, OpenedForm};
-pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, read_entry, read_index};
+pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, entry_len, read_entry, read_index};
 
 use crate::catalogue::{Catalogue, NewPack, Record};
 use crate::codec::{Encoder, Encoding};
