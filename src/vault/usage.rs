@@ -363,3 +363,39 @@ fn extension(name: &FileName) -> String {
         _ => NO_EXTENSION.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_type_is_one() {
+        for (name, expected) in [
+            ("a.PNG", "png"),
+            ("level.tar.gz", "gz"),
+            ("libgame.so.6", "6"),
+            ("Übung.ÄÖÜ", "äöü"),
+            ("backup.c++", "c++"),
+            (".gitignore", NO_EXTENSION),
+            ("Makefile", NO_EXTENSION),
+            ("end.", NO_EXTENSION),
+            ("Mr. Smith", NO_EXTENSION),
+            ("x.(folders)", NO_EXTENSION),
+            ("x.0123456789abcdef0", NO_EXTENSION),
+        ] {
+            assert_eq!(extension(&FileName::new(name.as_bytes()).unwrap()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn more_names_than_rows_share_one() {
+        let mut rows = Rows::default();
+        let first: Vec<usize> = (0..MAX_ROWS + 5).map(|n| rows.bounded(&n.to_string())).collect();
+        // The same names have the same rows, whenever they are asked for.
+        let again: Vec<usize> = (0..MAX_ROWS + 5).map(|n| rows.bounded(&n.to_string())).collect();
+        assert_eq!(first, again);
+        assert_eq!(first[MAX_ROWS..], [MAX_ROWS; 5]);
+        let rows = rows.into_vec();
+        assert_eq!((rows.len(), rows[MAX_ROWS].name.as_str()), (MAX_ROWS + 1, OTHERS));
+    }
+}

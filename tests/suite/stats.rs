@@ -2,10 +2,11 @@
 
 use crate::support::seed::{random, seed};
 use crate::support::{Scene, noise, settle, write};
-use gamevault::id::BuildNumber;
+use gamevault::id::{BuildNumber, ChunkId};
 use gamevault::progress::Progress;
 use gamevault::vault::{Grouping, Stats, StatsOptions, StatsRow};
 use rand::RngExt;
+use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -194,6 +195,17 @@ fn what_no_build_has_is_told() {
     let by_type = stats(&scene, &[], Grouping::Type, 1);
     let elsewhere = row(&by_type, "(in no build)");
     assert_eq!((elsewhere.chunks, elsewhere.unique_bytes, elsewhere.stored_bytes), (1, 12_345, 12_345 + HEADERS));
+}
+
+#[test]
+fn chunks_that_no_pack_has_are_told() {
+    let scene = small_vault();
+    let lost = ChunkId::of(&noise(4, 7000)).key();
+    let catalogue = Connection::open(scene.path("vault/catalogue.db")).unwrap();
+    assert_eq!(catalogue.execute("DELETE FROM chunk WHERE id = ?1", [&lost.0[..]]).unwrap(), 1);
+    let by_type = stats(&scene.reopen(), &[1, 2], Grouping::Type, 1);
+    assert_eq!(by_type.missing_chunks, 1);
+    assert_eq!(numbers(row(&by_type, "map")), raw(2, 14_000, 0, 0));
 }
 
 /// With a thousand builds that are almost the same, walking each would take a thousand times as long.
