@@ -1,16 +1,19 @@
 //! The SQLite database of a vault: an index over the packs, shared by all processes that use the vault.
 //!
 //! It runs in WAL mode; each thread that reads takes a connection from a pool, and changes go through one connection a
-//! process. All SQL of the crate is here. Everything in it but the `seen` table can be rebuilt from packs.
+//! process. All SQL of the crate is here. Everything in it but the `seen` table and what was
+//! refused can be rebuilt from packs.
 
 mod playtests;
 mod records;
+mod refused;
 mod rows;
 mod seen;
 
 pub use playtests::{NumberedPlaytest, PlayEnding, Playtest};
 pub use records::{Build, BuildInfo, Ci, Completeness, LeftOut, Milestone, Record, Superseded, Vcs};
-pub use rows::{ChunkPlace, NewChunk, NewPack, Publish, Totals as CatalogueTotals};
+pub use refused::Refused;
+pub use rows::{ChunkPlace, EncodingTotals, NewChunk, NewPack, Publish, Totals as CatalogueTotals};
 pub use seen::{SeenFile, folder_key};
 
 use crate::error::{Error, ErrorKind, Result};

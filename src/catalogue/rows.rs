@@ -54,18 +54,29 @@ pub struct NewPack {
 }
 
 /// What the catalogue holds in sum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Totals {
     /// Registered packs.
     pub packs: u64,
-    /// Bytes of their files.
-    pub pack_bytes: u64,
     /// Distinct chunks.
     pub chunks: u64,
-    /// Plain bytes of the distinct chunks.
-    pub unique_bytes: u64,
-    /// Stored bytes of the distinct chunks, without the packs' own headers.
+    /// The chunks of each encoding that is in use, by its number.
+    pub encodings: Vec<EncodingTotals>,
+}
+
+/// The distinct chunks of one encoding in sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EncodingTotals {
+    /// The number of the encoding.
+    pub encoding: u8,
+    /// Chunks.
+    pub chunks: u64,
+    /// Their plain bytes.
+    pub plain_bytes: u64,
+    /// Their stored bytes, without headers.
     pub stored_bytes: u64,
+    /// The bases that they name, each as often as it is named.
+    pub bases: u64,
 }
 
 impl Catalogue {
@@ -119,25 +130,24 @@ impl Catalogue {
     /// Returns the sums over all packs and chunks; reads the whole chunk table.
     pub fn totals(&self) -> Result<Totals> {
         self.read(|connection| {
-            let (packs, pack_bytes) =
-                connection.query_row("SELECT count(*), coalesce(sum(bytes), 0) FROM pack", [], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })?;
-            connection.query_row(
-                "SELECT count(*), coalesce(sum(plain >> 4), 0), coalesce(sum(stored), 0) FROM chunk",
-                [],
-                |row| {
-                    let (chunks, unique, stored): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                    let (packs, pack_bytes): (i64, i64) = (packs, pack_bytes);
-                    Ok(Totals {
-                        packs: packs as u64,
-                        pack_bytes: pack_bytes as u64,
-                        chunks: chunks as u64,
-                        unique_bytes: unique as u64,
-                        stored_bytes: stored as u64,
-                    })
-                },
-            )
+            let packs: i64 = connection.query_row("SELECT count(*) FROM pack", [], |row| row.get(0))?;
+            let mut statement = connection.prepare_cached(
+                "SELECT plain & 15, count(*), sum(plain >> 4), sum(stored), coalesce(sum(length(bases)), 0)
+                 FROM chunk GROUP BY 1 ORDER BY 1",
+            )?;
+            let rows = statement.query_map([], |row| {
+                let column = |index| row.get::<_, i64>(index).map(|value| value as u64);
+                Ok(EncodingTotals {
+                    encoding: row.get(0)?,
+                    chunks: column(1)?,
+                    plain_bytes: column(2)?,
+                    stored_bytes: column(3)?,
+                    bases: column(4)? / ChunkKey::LEN as u64,
+                })
+            })?;
+            let encodings = rows.collect::<rusqlite::Result<Vec<EncodingTotals>>>()?;
+            let chunks = encodings.iter().map(|totals| totals.chunks).sum();
+            Ok(Totals { packs: packs as u64, chunks, encodings })
         })
     }
 
@@ -191,12 +201,14 @@ impl Catalogue {
         record.map(|record| parse(&record)).transpose()
     }
 
-    /// Makes sealed packs and their chunks known, in one transaction together with files that snapshots have seen.
+    /// Makes sealed packs and their chunks known, in one transaction together with files that snapshots have seen and with
+    /// what was refused to chunks.
     ///
     /// A chunk that is known already keeps its place.
-    pub fn register(&self, packs: &[NewPack], seen: &[super::SeenFile]) -> Result<()> {
+    pub fn register(&self, packs: &[NewPack], seen: &[super::SeenFile], refused: &[super::Refused]) -> Result<()> {
         self.write(|connection| {
             packs.iter().try_for_each(|pack| self.insert_pack(connection, pack))?;
+            self.add_refused(connection, refused)?;
             self.insert_seen(connection, seen)
         })
     }

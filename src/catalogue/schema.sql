@@ -1,6 +1,6 @@
 -- The catalogue, version 3: where chunks are, what builds and milestones there are, what snapshots have seen; playtests
 -- stand in playtests.sql.
--- All of it but `seen` can be rebuilt from packs; `seen` only saves work.
+-- All of it but `seen` and some counters can be rebuilt from packs; `seen` only saves work.
 
 CREATE TABLE pack (
     number  INTEGER PRIMARY KEY,
@@ -30,7 +30,8 @@ CREATE TABLE milestone (
 ) WITHOUT ROWID;
 
 CREATE TABLE counter (
-    name    TEXT PRIMARY KEY,           -- 'build', 'milestone': the highest number given out
+    name    TEXT PRIMARY KEY,           -- 'build', 'milestone': the highest number given out; 'refused:REASON',
+                                        -- 'refused-bytes:REASON': see refused.rs, begun anew by a repair
     value   INTEGER NOT NULL
 ) WITHOUT ROWID;
 

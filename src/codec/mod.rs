@@ -65,6 +65,28 @@ impl Encoding {
             _ => Err(Error::corrupt(format!("the encoding {number} is unknown to this version"))),
         }
     }
+
+    /// Returns the name by which scripts know the encoding, in kebab case.
+    pub fn name(self) -> &'static str {
+        self.names().0
+    }
+
+    /// Returns in a few words what the encoding is.
+    pub fn about(self) -> &'static str {
+        self.names().1
+    }
+
+    /// Every encoding says here what it is called.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Encoding::Raw => ("raw", "the bytes as they are: they do not shrink, or are very few"),
+            Encoding::Zstd => ("zstd", "compressed by zstd, without the help of others"),
+            Encoding::Prefix => ("prefix-delta", "compressed by zstd, after the bytes that stood there before"),
+            Encoding::Differences => ("byte-delta", "differences to similar bytes, byte for byte"),
+            Encoding::Opened => ("opened", "compressed streams, as differences of what they say"),
+            Encoding::Filtered => ("filtered", "pixels, sound or records, foreseen from their neighbours"),
+        }
+    }
 }
 
 /// Bytes that zstd makes smaller by less than this part are not looked into for pixels or records.
@@ -193,6 +215,16 @@ mod tests {
             let (encoding, stored) = encoder.encode(&plain, None);
             assert_eq!(encoding, expected);
             assert_eq!(decode(encoding, stored, &[], plain.len()).unwrap(), plain);
+        }
+    }
+
+    #[test]
+    fn every_encoding_has_a_name_of_its_own() {
+        let encodings: Vec<Encoding> = (0..16).filter_map(|number| Encoding::from_number(number).ok()).collect();
+        let names: std::collections::HashSet<&str> = encodings.iter().map(|encoding| encoding.name()).collect();
+        assert_eq!(names.len(), encodings.len());
+        for name in names {
+            assert!(name.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase()), "{name} is not in kebab case");
         }
     }
 

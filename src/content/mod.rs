@@ -50,12 +50,14 @@ impl Reader {
         XattrSet::decode(&self.store.get(id)?).map(Arc::new)
     }
 
+    /// Returns one page of a directory.
     // Nodes are kept decoded here, so they go past the store's cache of plain bytes.
-    fn page(&self, id: ChunkId) -> Result<Arc<Page>> {
+    pub(crate) fn page(&self, id: ChunkId) -> Result<Arc<Page>> {
         self.pages.get_or_insert_with(&id, || Page::decode(&self.store.get_uncached(id)?).map(Arc::new))
     }
 
-    fn content_list(&self, id: ChunkId) -> Result<Arc<List>> {
+    /// Returns one node of a file's list.
+    pub(crate) fn content_list(&self, id: ChunkId) -> Result<Arc<List>> {
         self.lists.get_or_insert_with(&id, || List::decode(&self.store.get_uncached(id)?).map(Arc::new))
     }
 }

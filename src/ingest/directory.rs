@@ -273,7 +273,7 @@ impl SeenLog {
         if durable.is_empty() {
             return Ok(());
         }
-        store.catalogue().register(&[], &durable)
+        store.catalogue().register(&[], &durable, &[])
     }
 }
 

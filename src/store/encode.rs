@@ -30,6 +30,13 @@ const SECOND_CODEC_SHARE: usize = 25;
 /// The most similar chunks that are tried.
 const MAX_SIMILAR: usize = 2;
 
+/// Why a chunk is stored without a base, as [`Store::count`] takes it: what resembles it gives nothing smaller,
+const NOT_SMALLER: &str = "delta-not-smaller";
+/// or would make the chain of bases longer than [`super::MAX_DEPTH`] or [`super::MAX_BASE_BYTES`],
+const CHAIN_TOO_LONG: &str = "delta-chain-too-long";
+/// or cannot be decoded.
+const BASE_UNREADABLE: &str = "delta-base-unreadable";
+
 /// Bytes to be stored under their id.
 pub struct Chunk<'a> {
     /// The hash of `plain`.
@@ -106,6 +113,8 @@ impl Differ {
 struct Best {
     found: Option<(Encoding, Vec<ChunkKey>)>,
     stored: Vec<u8>,
+    /// What counts if the chunk is stored without a base after all.
+    refused: Option<&'static str>,
 }
 
 impl Store {
@@ -137,7 +146,12 @@ impl Store {
                 Some((encoding, bases)) if best.stored.len() + bases.len() * BASE_COST < own.len() / 10 * 9 => {
                     take(Encoded { encoding: *encoding, bases, stored: &best.stored })
                 }
-                _ => take(Encoded { encoding: own_encoding, bases: &[], stored: own }),
+                _ => {
+                    if let Some(reason) = best.refused {
+                        self.count(reason, plain.len() as u64);
+                    }
+                    take(Encoded { encoding: own_encoding, bases: &[], stored: own })
+                }
             }
         })?;
         if let Some(features) = &features {
@@ -150,7 +164,7 @@ impl Store {
         let Earlier { chunks, main } = chunk.earlier;
         let bases: Vec<ChunkKey> = chunks.iter().map(ChunkId::key).collect();
         let Some(main) = bases.get(main).copied() else { return Ok(()) };
-        if let Some(bases) = self.within_bounds(bases, main)? {
+        if let Some(bases) = self.within_bounds(bases, main, best)? {
             self.try_bases(chunk.plain, bases, best)?;
         }
         Ok(())
@@ -169,7 +183,7 @@ impl Store {
                 continue;
             }
             tried += 1;
-            if let Some(bases) = self.within_bounds(vec![key], key)? {
+            if let Some(bases) = self.within_bounds(vec![key], key, best)? {
                 self.try_bases(chunk.plain, bases, best)?;
             }
         }
@@ -178,23 +192,33 @@ impl Store {
 
     /// Returns bases that do not make the chain too long: all of `bases`, or the `main` one, or what that is at last a
     /// difference to; `None` if there are none.
-    fn within_bounds(&self, bases: Vec<ChunkKey>, main: ChunkKey) -> Result<Option<Vec<ChunkKey>>> {
+    fn within_bounds(&self, bases: Vec<ChunkKey>, main: ChunkKey, best: &mut Best) -> Result<Option<Vec<ChunkKey>>> {
         let mut wanted = bases;
         for next in [Some(vec![main]), None] {
-            let Some((chain, roots)) = self.chain(&wanted)? else { return Ok(None) };
+            let Some((chain, roots)) = self.chain(&wanted)? else {
+                best.refuse(BASE_UNREADABLE);
+                return Ok(None);
+            };
             if !chain.is_too_long() {
                 return Ok(Some(wanted));
             }
             wanted = next.unwrap_or(roots);
         }
         let fits = self.chain(&wanted)?.is_some_and(|(chain, _)| !chain.is_too_long());
+        if !fits {
+            best.refuse(CHAIN_TOO_LONG);
+        }
         Ok(fits.then_some(wanted))
     }
 
     /// Encodes `plain` as a difference to `bases`, and keeps it if it is the smallest so far.
     fn try_bases(&self, plain: &[u8], bases: Vec<ChunkKey>, best: &mut Best) -> Result<()> {
         // A base that cannot be read is no base; whoever reads its own files is told.
-        let Ok(base) = self.concat(&bases, &mut Reach::WHOLE.clone()) else { return Ok(()) };
+        let Ok(base) = self.concat(&bases, &mut Reach::WHOLE.clone()) else {
+            best.refuse(BASE_UNREADABLE);
+            return Ok(());
+        };
+        best.refuse(NOT_SMALLER);
         Differ::with(|differ| {
             if let Some((encoding, stored)) = differ.smallest(&base, plain)
                 && (best.found.is_none() || stored.len() < best.stored.len())
@@ -212,6 +236,13 @@ impl Best {
         match self.found {
             Some(_) => plain_len / self.stored.len().max(1),
             None => 0,
+        }
+    }
+
+    /// Remembers why a candidate gives no difference; that nothing is smaller counts when nothing else was wrong.
+    fn refuse(&mut self, reason: &'static str) {
+        if self.refused.is_none_or(|refused| refused == NOT_SMALLER) {
+            self.refused = Some(reason);
         }
     }
 

@@ -4,6 +4,7 @@
 //! pack. [`Store::get`] finds a chunk, decodes it and checks it against its id before anyone sees it.
 
 mod chain;
+mod counters;
 mod decode;
 mod encode;
 mod opened;
@@ -12,18 +13,20 @@ mod reader;
 mod similar;
 mod writer;
 
+pub(crate) use similar::TABLE as SIMILAR;
 pub(crate) use writer::create_pack_folders;
 
 pub use chain::{MAX_BASE_BYTES, MAX_DEPTH};
 pub use encode::{Chunk, Earlier};
 pub use opened::{MAX_CLOSED_BYTES, OpenedForm};
-pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, read_entry, read_index};
+pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, entry_len, read_entry, read_index};
 
 use crate::catalogue::{Catalogue, NewPack, Record};
 use crate::codec::{Encoder, Encoding};
 use crate::disk::Disk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ChunkId, ChunkKey, PackId};
+use counters::Counters;
 use encode::Encoded;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -90,6 +93,7 @@ pub struct Store {
     catalogue: Arc<Catalogue>,
     reader: PackReader,
     writer: Writer,
+    counters: Arc<Counters>,
     similar: Similar,
     cache: Cache<ChunkKey, Arc<[u8]>, ByLength>,
     /// Bases, which nobody has checked against an id: what is decoded from them is checked.
@@ -111,9 +115,11 @@ impl Weighter<ChunkKey, Arc<[u8]>> for ByLength {
 impl Store {
     /// Uses the packs on `disk` that `catalogue` knows.
     pub fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>) -> Store {
+        let counters = Arc::new(Counters::default());
         Store {
             reader: PackReader::new(disk.clone(), catalogue.clone()),
-            writer: Writer::new(disk.clone(), catalogue.clone()),
+            writer: Writer::new(disk.clone(), catalogue.clone(), counters.clone()),
+            counters,
             similar: Similar::new(disk.clone()),
             cache: Cache::with_weighter(4096, CACHE_BYTES, ByLength),
             bases: Cache::with_weighter(2048, BASE_CACHE_BYTES, ByLength),
@@ -249,7 +255,19 @@ impl Store {
     /// # Errors
     /// `NoSpace` or `Io` if a pack could not be sealed.
     pub fn flush(&self) -> Result<()> {
-        self.writer.flush()
+        self.writer.flush()?;
+        // Only what was counted while no pack was open is left.
+        self.counters.hand_over(|refused| match refused {
+            [] => Ok(()),
+            refused => self.catalogue.count_refused(refused),
+        })
+    }
+
+    /// Counts that `bytes` plain bytes were refused a smaller form for `reason`, a name in kebab case.
+    ///
+    /// It reaches the catalogue with the next pack that is sealed, and is lost with the process before that.
+    pub fn count(&self, reason: &'static str, bytes: u64) {
+        self.counters.add(reason, 1, bytes);
     }
 
     /// Writes `records` to a sealed pack of their own, which the caller registers in the transaction that publishes.

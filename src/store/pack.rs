@@ -54,6 +54,13 @@ impl PackEntry {
     }
 }
 
+/// Returns what `entries` entries with `stored_bytes` and `bases` in all take in packs: with their headers and their rows
+/// of footers, without what every pack has once.
+pub fn entry_len(entries: u64, stored_bytes: u64, bases: u64) -> u64 {
+    let key_len = ChunkKey::LEN as u64;
+    stored_bytes + entries * (ENTRY_HEADER_LEN + ROW_LEN) as u64 + bases * 2 * key_len
+}
+
 /// What a pack's file holds.
 #[derive(Debug)]
 pub struct PackIndex {

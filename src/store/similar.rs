@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The table's file in the vault, and the one that takes its place when it grows.
-const TABLE: &str = "similar";
+pub(crate) const TABLE: &str = "similar";
 const GROWN: &str = "similar.grown";
 
 const SLOT_LEN: usize = 8;

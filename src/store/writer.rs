@@ -4,6 +4,7 @@
 //! leave small packs. A chunk in an open pack is *pending*: it can be read and is not stored twice, but only sealing
 //! makes it durable, and a [`Ticket`] tells when that has happened.
 
+use super::counters::Counters;
 use super::decode::Stored;
 use super::pack::{self, EntryKind, PackEntry};
 use super::{Class, Ticket};
@@ -37,6 +38,7 @@ pub(super) const OPEN_LOCK: &str = "packs/lock";
 pub(super) struct Writer {
     disk: Arc<dyn Disk>,
     catalogue: Arc<Catalogue>,
+    counters: Arc<Counters>,
     /// The open pack of each class.
     open: [Mutex<Option<OpenPack>>; 2],
     /// In the order of their keys, so that one is found by the start of its key.
@@ -94,10 +96,11 @@ impl OpenPack {
 }
 
 impl Writer {
-    pub(super) fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>) -> Writer {
+    pub(super) fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>, counters: Arc<Counters>) -> Writer {
         Writer {
             disk,
             catalogue,
+            counters,
             open: [Mutex::default(), Mutex::default()],
             pending: Mutex::default(),
             tickets: Mutex::default(),
@@ -185,7 +188,9 @@ impl Writer {
         let result = (|| {
             open.write_buffer()?;
             let bytes = seal_file(&*self.disk, &*open.file, &open.path, open.id, &open.entries, open.len)?;
-            self.catalogue.register(&[new_pack(open.id, bytes, &open.entries)], &[])
+            let pack = new_pack(open.id, bytes, &open.entries);
+            // Counts ride in a transaction that is made anyway: one of their own would cost a sync.
+            self.counters.hand_over(|refused| self.catalogue.register(&[pack], &[], refused))
         })();
         if let Err(error) = result {
             self.lose(&open);

@@ -11,6 +11,7 @@ mod restore;
 mod sessions;
 mod snapshot;
 mod stats;
+mod usage;
 mod verify;
 
 pub use mounts::MountRecord;
@@ -18,7 +19,7 @@ pub use plays::{Play, PlayStart};
 pub use repair::RepairReport;
 pub use restore::{RestoreOptions, RestoreReport};
 pub use snapshot::{SnapshotOptions, SnapshotReport};
-pub use stats::Stats;
+pub use stats::{Grouping, Stats, StatsOptions, StatsRow, VaultStats};
 pub use verify::{VerifyOptions, VerifyReport};
 
 use crate::catalogue::{Build, Catalogue};

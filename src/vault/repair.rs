@@ -88,7 +88,7 @@ fn index_packs(
             Ok(pack) => {
                 report.packs += 1;
                 report.chunks += pack.chunks.len() as u64;
-                catalogue.register(&[pack], &[])?;
+                catalogue.register(&[pack], &[], &[])?;
             }
             Err(error) => report.problems.push(format!("pack {id} is left out: {error}")),
         }

@@ -447,6 +447,41 @@ fn status_and_stats_tell_how_the_vault_stands() {
 }
 
 #[test]
+fn stats_tell_where_the_bytes_are() {
+    let home = Home::with_builds();
+    let whole = home.run(["stats", "--json"]).succeeds().data();
+    assert_eq!(whole["by"], "technique");
+    for field in ["builds", "files", "logical_bytes", "unique_bytes", "stored_bytes", "chunks", "missing_chunks"] {
+        assert!(whole[field].is_u64(), "{field} in {whole}");
+    }
+    for field in ["milestones", "packs", "pack_bytes", "catalogue_bytes", "similar_bytes", "other_bytes"] {
+        assert!(whole[field].is_u64(), "{field} in {whole}");
+    }
+    assert!(whole["ratio"].is_f64() && whole["refused"].is_array(), "{whole}");
+    let stored = |data: &serde_json::Value| {
+        data["rows"].as_array().unwrap().iter().map(|row| row["stored_bytes"].as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!(stored(&whole), whole["stored_bytes"].as_u64().unwrap());
+
+    let second = home.run(["stats", "second", "--by", "type", "--json"]).succeeds().data();
+    assert_eq!((second["builds"].as_u64(), second["by"].as_str()), (Some(1), Some("type")));
+    assert!(second["packs"].is_null() && second["refused"].is_null(), "only a vault has packs: {second}");
+    let rows = second["rows"].as_array().unwrap();
+    let pak = rows.iter().find(|row| row["name"] == "pak").unwrap();
+    // "two, better" and "three".
+    assert_eq!((pak["files"].as_u64(), pak["logical_bytes"].as_u64()), (Some(2), Some(16)));
+    assert_eq!((pak["chunks"].as_u64(), pak["unique_bytes"].as_u64()), (Some(2), Some(16)));
+
+    let text = home.run(["stats", "--by", "folder", "--depth", "2"]).succeeds().stdout;
+    assert!(text.contains("FOLDER") && text.contains("data ") && text.contains("(catalogue)"), "{text}");
+    let text = home.run(["stats", "1", "2", "--by", "build"]).succeeds().stdout;
+    assert!(text.contains("BUILD") && !text.contains("(catalogue)"), "{text}");
+    home.run(["stats", "--depth", "2"]).fails(2);
+    home.run(["stats", "--by", "colour"]).ends_with(2);
+    home.run(["stats", "no-such-build"]).fails(3);
+}
+
+#[test]
 fn doctor_looks_at_vault_and_mount() {
     let home = Home::with_vault();
     let ended = home.run(["doctor", "--json"]);
@@ -608,6 +643,7 @@ fn every_command_answers_with_one_object() {
         &["status"],
         &["verify"],
         &["stats"],
+        &["stats", "latest", "--by", "folder"],
         &["repair"],
         &["completions", "bash"],
         &["man"],

@@ -34,6 +34,7 @@ mod sessions;
 mod snapshot;
 #[cfg(target_os = "linux")]
 mod stage;
+mod stats;
 mod support;
 mod tidy;
 #[cfg(target_os = "linux")]

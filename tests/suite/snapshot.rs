@@ -5,7 +5,7 @@ use gamevault::ErrorKind;
 use gamevault::catalogue::Completeness;
 use gamevault::name::RefName;
 use gamevault::progress::Progress;
-use gamevault::vault::{RestoreOptions, SnapshotOptions};
+use gamevault::vault::{RestoreOptions, SnapshotOptions, StatsOptions};
 use std::fs;
 
 #[test]
@@ -50,14 +50,14 @@ fn what_is_the_same_in_two_builds_is_stored_once() {
     write(&game.join("a"), &noise(1, 2_000_000));
     settle();
     scene.snapshot("game");
-    let before = scene.vault.stats().unwrap();
+    let before = scene.vault.stats(&StatsOptions::default(), &Progress::new()).unwrap();
     let mut bytes = noise(1, 2_000_000);
     bytes.splice(1_000_000..1_000_000, *b"an insertion in the middle");
     write(&game.join("renamed/b"), &bytes);
     fs::remove_file(game.join("a")).unwrap();
     settle();
     scene.snapshot("game");
-    let after = scene.vault.stats().unwrap();
+    let after = scene.vault.stats(&StatsOptions::default(), &Progress::new()).unwrap();
     let new = after.unique_bytes - before.unique_bytes;
     assert!(new < 300_000, "{new} bytes are new");
     assert_eq!(scene.restored("latest", "back")[&b"/renamed/b"[..]].bytes, bytes);

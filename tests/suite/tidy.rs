@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 8] = [
 ];
 
 /// Who may use whom inside a layer, and why. These edges must not make a ring.
-const SIBLINGS: [(&str, &str, &str); 9] = [
+const SIBLINGS: [(&str, &str, &str); 10] = [
     ("id", "error", "an id of a wrong length is an error"),
     ("name", "error", "a name that breaks a rule is an error"),
     ("progress", "error", "a cancel is an error"),

@@ -96,11 +96,11 @@ impl Refusal {
     /// Returns the stable name of the reason, by which it is counted.
     pub fn code(self) -> &'static str {
         match self {
-            Refusal::NotThisFormat => "not_this_format",
-            Refusal::NotExact => "not_exact",
-            Refusal::TooSlow => "too_slow",
-            Refusal::TooLarge => "too_large",
-            Refusal::NotSmaller => "not_smaller",
+            Refusal::NotThisFormat => "opened-not-this-format",
+            Refusal::NotExact => "opened-not-exact",
+            Refusal::TooSlow => "opened-too-slow",
+            Refusal::TooLarge => "opened-too-large",
+            Refusal::NotSmaller => "opened-not-smaller",
         }
     }
 }
