@@ -178,7 +178,7 @@ impl<'a> BundleAligner<'a> {
     }
 
     /// Returns what stood around the text of `run`, whose stored bytes are `bytes`; takes runs in order.
-    pub(super) fn align(&mut self, run: &Range<usize>, bytes: &[u8]) -> Result<Option<RunBase>> {
+    pub(super) fn align(&mut self, store: &Store, run: &Range<usize>, bytes: &[u8]) -> Result<Option<RunBase>> {
         let blocks = &self.bundle.blocks[run.clone()];
         let text = blocks[0].text_offset..blocks[blocks.len() - 1].text_end();
         if let Some(shift) = self.bundle.shift_of_node(text.clone(), self.was) {
@@ -186,7 +186,7 @@ impl<'a> BundleAligner<'a> {
         }
         let list: Vec<Lz4Block> = blocks.iter().map(|place| place.block).collect();
         let Ok(plain) = opened::plain(Opener::Lz4 { blocks: &list }, bytes) else { return Ok(None) };
-        let was = BundleText { version: self.version, blocks: &self.was.blocks };
+        let was = BundleText { store, version: self.version, blocks: &self.was.blocks };
         if let Some(shift) = self.anchors.shift_of(&was, &plain, text.start, self.shift)? {
             self.shift = shift;
         }
@@ -212,15 +212,9 @@ impl<'a> BundleAligner<'a> {
         })?;
         let (mut bases, mut reading, mut text_start) = (Vec::new(), Vec::new(), None);
         for extent in extents {
-            let from = all.partition_point(|place| place.offset < extent.offset);
-            let to = all.partition_point(|place| place.end() <= extent.end());
-            let (Some(id), Some(blocks)) = (extent.id, all.get(from..to)) else { return Ok(None) };
-            // A chunk that is no run of whole blocks was cut before bundles were known.
-            let is_run = blocks.first().is_some_and(|place| place.offset == extent.offset)
-                && blocks.last().is_some_and(|place| place.end() == extent.end());
-            if !is_run {
-                return Ok(None);
-            }
+            // A chunk that is no run of whole blocks has some that are stored as they are.
+            let (Some(id), Some(run)) = (extent.id, run_of(all, &extent)) else { return Ok(None) };
+            let blocks = &all[run];
             text_start.get_or_insert(blocks[0].text_offset);
             reading.push(blocks.iter().map(|place| place.block).collect());
             bases.push(id.key());
@@ -256,10 +250,33 @@ pub(super) fn open_run(
     Ok(weigh(&pieces, opened, bytes.len()).map(|mut opened| opened.remove(0).form))
 }
 
-/// The text of an earlier bundle.
+/// The text of an earlier bundle. Of runs that are opened it is at hand: nothing is compressed again to read it.
 struct BundleText<'a> {
+    store: &'a Store,
     version: EarlierVersion<'a>,
     blocks: &'a [BlockPlace],
+}
+
+impl BundleText<'_> {
+    /// Returns the text of the chunk that has the block at `index`, and where it starts; `None` if that is no whole run.
+    fn around(&self, index: usize) -> Result<Option<(u64, Vec<u8>)>> {
+        let Some(extent) = self.version.reader.extent_at(&self.version.content, self.blocks[index].offset)? else {
+            return Ok(None);
+        };
+        let (Some(id), Some(run)) = (extent.id, run_of(self.blocks, &extent)) else { return Ok(None) };
+        let blocks = self.blocks[run.clone()].iter().map(|place| place.block).collect();
+        let text = self.store.text_of(&Reading::Each(vec![blocks]), &[id.key()])?;
+        Ok(Some((self.blocks[run.start].text_offset, text)))
+    }
+}
+
+/// Returns the blocks that `extent` is made of; `None` if it is no run of whole ones.
+fn run_of(blocks: &[BlockPlace], extent: &Extent) -> Option<Range<usize>> {
+    let from = blocks.partition_point(|place| place.offset < extent.offset);
+    let to = blocks.partition_point(|place| place.end() <= extent.end());
+    let run = blocks.get(from..to)?;
+    let is_whole = run.first()?.offset == extent.offset && run.last()?.end() == extent.end();
+    is_whole.then_some(from..to)
 }
 
 impl Text for BundleText<'_> {
@@ -268,20 +285,25 @@ impl Text for BundleText<'_> {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        let first = self.blocks.partition_point(|place| place.text_end() <= offset);
         let mut filled = 0;
-        for place in &self.blocks[first..] {
-            if filled == buf.len() {
-                break;
-            }
-            let mut stored = vec![0; place.block.stored_len as usize];
-            self.version.reader.read_at(&self.version.content, place.offset, &mut stored)?;
-            let blocks = [place.block];
-            let Ok(plain) = opened::plain(Opener::Lz4 { blocks: &blocks }, &stored) else { break };
-            let skip = (offset + filled as u64 - place.text_offset) as usize;
-            let len = (plain.len() - skip).min(buf.len() - filled);
-            buf[filled..filled + len].copy_from_slice(&plain[skip..skip + len]);
-            filled += len;
+        while filled < buf.len() && offset + (filled as u64) < self.len() {
+            let at = offset + filled as u64;
+            let index = self.blocks.partition_point(|place| place.text_end() <= at);
+            let rest = &mut buf[filled..];
+            filled += match self.around(index)? {
+                Some((start, text)) => {
+                    let found = text.get((at - start) as usize..).unwrap_or_default();
+                    let len = found.len().min(rest.len());
+                    rest[..len].copy_from_slice(&found[..len]);
+                    len
+                }
+                // Blocks that are not read hold no anchors.
+                None => {
+                    let len = ((self.blocks[index].text_end() - at) as usize).min(rest.len());
+                    rest[..len].fill(0);
+                    len
+                }
+            };
         }
         Ok(filled)
     }

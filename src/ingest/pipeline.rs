@@ -315,7 +315,7 @@ impl FileIngest<'_> {
             if closed_len > 0 {
                 match open_stream(self.store, bytes, opener, &before, closed_len)? {
                     Ok(pieces) => return self.put_opened(bytes, pieces),
-                    Err(refusal) => tracing::debug!(reason = refusal.code(), closed_len, "a stream stays closed"),
+                    Err(refusal) => self.store.count(refusal.code(), closed_len as u64),
                 }
             }
         }
@@ -353,7 +353,9 @@ impl FileIngest<'_> {
         };
         for (index, run) in runs.iter().enumerate() {
             let base = match &mut aligner {
-                Some(aligner) if !self.store.contains(ids[index])? => aligner.align(run, slices[index]).ok().flatten(),
+                Some(aligner) if !self.store.contains(ids[index])? => {
+                    aligner.align(self.store, run, slices[index]).ok().flatten()
+                }
                 _ => None,
             };
             bases.push(base);
@@ -371,7 +373,7 @@ impl FileIngest<'_> {
                 *hint.lock() = own_hint;
                 match opened {
                     Ok(form) => return store.put_opened(&closed, &form),
-                    Err(refusal) => tracing::debug!(reason = refusal.code(), "a run of blocks stays closed"),
+                    Err(refusal) => store.count(refusal.code(), slices[index].len() as u64),
                 }
             }
             store.put_chunk(&closed)

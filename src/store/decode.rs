@@ -48,12 +48,24 @@ impl Stored {
 impl Store {
     /// Returns the plain bytes of a chunk, checked against its id.
     pub(super) fn checked(&self, id: ChunkId, stored: Stored) -> Result<Vec<u8>> {
-        let mut reach = Reach::WHOLE;
-        let plain = self.decoded(&stored, &mut reach).map_err(|error| stored.damaged(id, error))?;
+        let plain = self.decoded(&stored, &mut Reach::WHOLE.clone()).map_err(|error| stored.damaged(id, error))?;
         match ChunkId::of(&plain) == id {
             true => Ok(plain),
             false => Err(stored.damaged(id, Error::corrupt("the bytes do not hash to it"))),
         }
+    }
+
+    /// Returns the plain bytes of a chunk, checked; an opened one from where it was kept, or to be kept.
+    pub(super) fn kept(&self, id: ChunkId, stored: Stored) -> Result<Vec<u8>> {
+        if stored.encoding != Encoding::Opened {
+            return self.checked(id, stored);
+        }
+        if let Some(plain) = self.recreated.get(id) {
+            return Ok(plain);
+        }
+        let plain = self.checked(id, stored)?;
+        self.recreated.put(id, &plain);
+        Ok(plain)
     }
 
     /// Returns the plain bytes of an entry of a pack that may not be the one that the catalogue knows, checked.
@@ -98,6 +110,21 @@ impl Store {
         let mut plain = Vec::new();
         for &base in bases {
             plain.extend_from_slice(&self.base(base, reach)?);
+        }
+        Ok(plain)
+    }
+
+    /// Returns what `bases` hold, one after the other, each checked: what is a difference to damaged bytes is lost with
+    /// them.
+    pub(super) fn sound_concat(&self, bases: &[ChunkKey]) -> Result<Vec<u8>> {
+        let mut reach = Reach::WHOLE;
+        let mut plain = Vec::new();
+        for &key in bases {
+            let base = self.base(key, &mut reach)?;
+            if ChunkId::of(&base).key() != key {
+                return Err(Error::corrupt(format!("its base {key} does not hash to it")));
+            }
+            plain.extend_from_slice(&base);
         }
         Ok(plain)
     }

@@ -3,7 +3,6 @@
 //! Candidates for bases are what stood at the same place in the earlier version of the file, and chunks that share
 //! super-features. The smallest form wins, with a bonus for forms that need no base.
 
-use super::decode::Reach;
 use super::{Class, Put, Store};
 use crate::codec::byte_delta::ByteDelta;
 use crate::codec::features::super_features;
@@ -214,7 +213,7 @@ impl Store {
     /// Encodes `plain` as a difference to `bases`, and keeps it if it is the smallest so far.
     fn try_bases(&self, plain: &[u8], bases: Vec<ChunkKey>, best: &mut Best) -> Result<()> {
         // A base that cannot be read is no base; whoever reads its own files is told.
-        let Ok(base) = self.concat(&bases, &mut Reach::WHOLE.clone()) else {
+        let Ok(base) = self.sound_concat(&bases) else {
             best.refuse(BASE_UNREADABLE);
             return Ok(());
         };

@@ -10,6 +10,7 @@ mod encode;
 mod opened;
 mod pack;
 mod reader;
+mod recreated;
 mod similar;
 mod writer;
 
@@ -20,6 +21,7 @@ pub use chain::{MAX_BASE_BYTES, MAX_DEPTH};
 pub use encode::{Chunk, Earlier};
 pub use opened::{MAX_CLOSED_BYTES, OpenedForm};
 pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, entry_len, read_entry, read_index};
+pub use recreated::is_cache;
 
 use crate::catalogue::{Catalogue, NewPack, Record};
 use crate::codec::{Encoder, Encoding};
@@ -27,10 +29,12 @@ use crate::disk::Disk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ChunkId, ChunkKey, PackId};
 use counters::Counters;
+use decode::Stored;
 use encode::Encoded;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use reader::PackReader;
+use recreated::Recreated;
 use similar::Similar;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -95,6 +99,7 @@ pub struct Store {
     writer: Writer,
     counters: Arc<Counters>,
     similar: Similar,
+    recreated: Recreated,
     cache: Cache<ChunkKey, Arc<[u8]>, ByLength>,
     /// Bases, which nobody has checked against an id: what is decoded from them is checked.
     bases: Cache<ChunkKey, Arc<[u8]>, ByLength>,
@@ -121,6 +126,7 @@ impl Store {
             writer: Writer::new(disk.clone(), catalogue.clone(), counters.clone()),
             counters,
             similar: Similar::new(disk.clone()),
+            recreated: Recreated::new(disk.clone(), catalogue.clone()),
             cache: Cache::with_weighter(4096, CACHE_BYTES, ByLength),
             bases: Cache::with_weighter(2048, BASE_CACHE_BYTES, ByLength),
             texts: Cache::with_weighter(256, BASE_CACHE_BYTES, ByLength),
@@ -160,11 +166,22 @@ impl Store {
     /// # Errors
     /// As [`Store::get`].
     pub fn get_uncached(&self, id: ChunkId) -> Result<Vec<u8>> {
-        match self.stored(id.key())? {
-            Some(stored) => self.checked(id, stored),
-            None => Err(Error::corrupt(format!("chunk {id} is in no pack that the catalogue knows"))
-                .with_hint("run `gamevault repair`; if it stays missing, `gamevault verify` names the files")),
-        }
+        self.kept(id, self.stored_chunk(id)?)
+    }
+
+    /// Returns the chunk's plain bytes as the packs have them, whatever is kept elsewhere.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn get_from_packs(&self, id: ChunkId) -> Result<Vec<u8>> {
+        self.checked(id, self.stored_chunk(id)?)
+    }
+
+    fn stored_chunk(&self, id: ChunkId) -> Result<Stored> {
+        self.stored(id.key())?.ok_or_else(|| {
+            Error::corrupt(format!("chunk {id} is in no pack that the catalogue knows"))
+                .with_hint("run `gamevault repair`; if it stays missing, `gamevault verify` names the files")
+        })
     }
 
     /// Calls `visit` with the plain bytes of each of `ids`, in their order, past the cache; looks them up together.
@@ -175,7 +192,7 @@ impl Store {
         for (&id, place) in ids.iter().zip(self.catalogue.chunks(ids)?) {
             // What is not sealed yet has no place; it may get one between the two looks.
             let plain = match place {
-                Some(place) => self.checked(id, self.reader.read(place)?)?,
+                Some(place) => self.kept(id, self.reader.read(place)?)?,
                 None => self.get_uncached(id)?,
             };
             visit(&plain)?;

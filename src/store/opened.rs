@@ -61,6 +61,11 @@ impl Store {
     /// # Errors
     /// `Corrupt` if they cannot be decoded or read so.
     pub fn text_of(&self, reading: &Reading, bases: &[ChunkKey]) -> Result<Vec<u8>> {
+        for &base in bases {
+            if self.is_opened(base)? == Some(false) {
+                self.sound_concat(&[base])?;
+            }
+        }
         self.whole_text(reading, bases, &mut Reach::WHOLE.clone())
     }
 

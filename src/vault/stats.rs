@@ -8,7 +8,7 @@ use crate::disk::Disk;
 use crate::error::Result;
 use crate::id::BuildNumber;
 use crate::progress::Progress;
-use crate::store::{SIMILAR, entry_len};
+use crate::store::{SIMILAR, entry_len, is_cache};
 use std::path::Path;
 
 /// What is asked.
@@ -53,7 +53,7 @@ pub struct Stats {
     pub logical_bytes: u64,
     /// Plain bytes of the distinct chunks.
     pub unique_bytes: u64,
-    /// Bytes on disk: of builds what their chunks take in packs, of a vault all its files but the spool.
+    /// Bytes on disk: of builds what their chunks take in packs, of a vault all its files but the spool and caches.
     pub stored_bytes: u64,
     /// Logical bytes for one stored byte; 0 without any.
     pub ratio: f64,
@@ -258,7 +258,7 @@ impl VaultFiles {
         for (name, len) in disk.list(Path::new(""))? {
             let len = match len {
                 // Sessions and workspaces are no part of what is stored.
-                None if name == "spool" => continue,
+                None if name == "spool" || is_cache(&name) => continue,
                 None => bytes_below(disk, Path::new(&name))?,
                 // Memory that processes share; it ends with the last of them.
                 Some(_) if name.starts_with(CATALOGUE) && name.ends_with("-shm") => continue,

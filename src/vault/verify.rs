@@ -331,7 +331,7 @@ impl Check<'_> {
         for (id, place) in wanted.iter().zip(self.vault.store().catalogue().chunks(&wanted)?) {
             let problem = match place {
                 None => Some(Error::corrupt(format!("chunk {id} is in no pack that the catalogue knows"))),
-                Some(_) if read_data => match self.vault.store().get_uncached(*id) {
+                Some(_) if read_data => match self.vault.store().get_from_packs(*id) {
                     Ok(plain) => {
                         self.report.lock().bytes_checked += plain.len() as u64;
                         None

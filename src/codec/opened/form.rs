@@ -12,7 +12,7 @@
 //! ```
 
 use super::fields::{Fields, put_number};
-use super::{Lz4Block, Payload, recreate};
+use super::{Lz4Block, Payload, check_text, recreate};
 use crate::codec::{Encoding, decode};
 use crate::error::{Error, Result};
 use std::ops::Range;
@@ -82,9 +82,11 @@ impl<'a> Form<'a> {
     /// Returns what the chunk says, given what its bases say.
     ///
     /// # Errors
-    /// `Corrupt` if the difference does not decode.
+    /// `Corrupt` if the difference does not decode to the text that was proved.
     pub fn text(&self, base: &[u8]) -> Result<Vec<u8>> {
-        decode(self.encoding, self.payload.delta, base, self.payload.plain_len)
+        let text = decode(self.encoding, self.payload.delta, base, self.payload.plain_len)?;
+        check_text(self.payload.recipe, &text)?;
+        Ok(text)
     }
 
     /// Returns the bytes of the chunk, given what its bases say.

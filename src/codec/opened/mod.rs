@@ -186,6 +186,19 @@ pub fn plain(opener: Opener<'_>, stored: &[u8]) -> std::result::Result<Vec<u8>, 
     }
 }
 
+/// Checks that `plain` is the text that the recipe was proved with.
+///
+/// # Errors
+/// `Corrupt` if it is another one.
+pub fn check_text(recipe: &[u8], plain: &[u8]) -> Result<()> {
+    let mut fields = Fields::new(recipe);
+    let kind = Kind::from_number(fields.byte()?)?;
+    match fields.take(HEAD_LEN - 1)? == check_of(kind, fields.rest(), plain) {
+        true => Ok(()),
+        false => Err(Error::corrupt("an opened chunk: recipe and plain text do not belong together")),
+    }
+}
+
 /// Makes the bytes of a piece again from its recipe and its plain text.
 ///
 /// The recipe is checked against both before anything is decoded by it.
@@ -196,13 +209,11 @@ pub fn recreate(recipe: &[u8], plain: &[u8], stored_len: usize) -> Result<Vec<u8
     if plain.len() > MAX_PLAIN_LEN || stored_len > MAX_PLAIN_LEN {
         return Err(Error::corrupt(format!("an opened chunk claims {stored_len} bytes, more than any has")));
     }
+    check_text(recipe, plain)?;
     let mut fields = Fields::new(recipe);
     let kind = Kind::from_number(fields.byte()?)?;
-    let check = fields.take(HEAD_LEN - 1)?;
+    fields.take(HEAD_LEN - 1)?;
     let body = fields.rest();
-    if check != check_of(kind, body, plain) {
-        return Err(Error::corrupt("an opened chunk: recipe and plain text do not belong together"));
-    }
     let stored = recreate_body(kind, body, plain, stored_len)?;
     if stored.len() != stored_len {
         return Err(Error::corrupt(format!("{} bytes came out where {stored_len} are expected", stored.len())));
