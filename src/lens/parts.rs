@@ -5,7 +5,7 @@
 //! is then a row of bytes like any other.
 
 use super::input::Input;
-use super::{Flaw, Format, Parsed, ReadAt, elf, id_software, pck, pe, recognise, unity_fs, zip};
+use super::{Flaw, Format, Parsed, ReadAt, elf, id_software, pck, pe, recognise, unity_fs, unreal_pak, zip};
 use crate::error::Result;
 
 /// Entries beyond which a container is not read.
@@ -88,7 +88,8 @@ pub fn parts<S: ReadAt + ?Sized>(source: &S, len: u64, name: &[u8]) -> Result<Op
         Format::DoomWad => id_software::find_wad_parts(&input, &mut found),
         Format::Elf => elf::check(&input).and_then(|_| pck::find_parts_behind_program(&input, &mut found)),
         Format::Pe => pe::check(&input).and_then(|_| pck::find_parts_behind_program(&input, &mut found)),
-        Format::UnrealPak | Format::Png | Format::Riff | Format::Glb | Format::SevenZip | Format::Ogg => {
+        Format::UnrealPak => unreal_pak::find_parts(&input, &mut found),
+        Format::Png | Format::Riff | Format::Glb | Format::SevenZip | Format::Ogg => {
             return Ok(None);
         }
     };
