@@ -20,6 +20,12 @@ const MAX_AROUND: usize = 3;
 /// How far bytes are looked for from where they should be.
 const REACH: u64 = 512 << 10;
 
+/// Anchors that must agree on where bytes were, at least, and as a part of all; fewer agree by chance where content
+/// repeats. So many are enough in any case.
+const MIN_VOTES: u32 = 2;
+const MIN_VOTE_SHARE: u32 = 6;
+const ENOUGH_VOTES: u32 = 16;
+
 /// Bits that are zero at an anchor: one in 512 places is one.
 const ANCHOR_BITS: u32 = 9;
 
@@ -27,7 +33,7 @@ const ANCHOR_BITS: u32 = 9;
 const ANCHOR_LEN: usize = 64;
 
 /// Anchors of the earlier version that are kept.
-const MAX_ANCHORS: usize = 1 << 15;
+const MAX_ANCHORS: usize = 1 << 17;
 
 /// The version of a file that a vault has already.
 #[derive(Clone, Copy)]
@@ -175,14 +181,17 @@ impl Anchors {
         let start = was_at(offset, shift);
         self.cover(text, start.saturating_sub(REACH)..start.saturating_add(plain.len() as u64 + REACH))?;
         let mut votes: HashMap<i64, u32> = HashMap::new();
+        let mut own = 0;
         for (at, hash) in anchors_of(plain) {
+            own += 1;
             if let Some(&was) = self.places.get(&hash) {
                 *votes.entry(was as i64 - (offset + at as u64) as i64).or_default() += 1;
             }
         }
         // Among equals the one that has changed least.
         let best = votes.into_iter().max_by_key(|(found, count)| (*count, -(found - shift).abs()));
-        Ok(best.map(|(shift, _)| shift))
+        let is_sure = |count: u32| count >= ENOUGH_VOTES || (count >= MIN_VOTES && count * MIN_VOTE_SHARE >= own);
+        Ok(best.filter(|(_, count)| is_sure(*count)).map(|(shift, _)| shift))
     }
 
     /// Reads on until all of `wanted` is known, as far as the text goes.

@@ -161,6 +161,12 @@ pub(super) struct BundleAligner<'a> {
     bundle: &'a Bundle,
     was: &'a Bundle,
     version: EarlierVersion<'a>,
+    track: &'a mut Track,
+}
+
+/// How far the runs of a bundle were followed.
+#[derive(Default)]
+pub(super) struct Track {
     anchors: Anchors,
     shift: i64,
 }
@@ -173,8 +179,13 @@ pub(super) struct RunBase {
 }
 
 impl<'a> BundleAligner<'a> {
-    pub(super) fn new(bundle: &'a Bundle, was: &'a Bundle, version: EarlierVersion<'a>) -> BundleAligner<'a> {
-        BundleAligner { bundle, was, version, anchors: Anchors::default(), shift: 0 }
+    pub(super) fn new(
+        bundle: &'a Bundle,
+        was: &'a Bundle,
+        version: EarlierVersion<'a>,
+        track: &'a mut Track,
+    ) -> BundleAligner<'a> {
+        BundleAligner { bundle, was, version, track }
     }
 
     /// Returns what stood around the text of `run`, whose stored bytes are `bytes`; takes runs in order.
@@ -182,15 +193,15 @@ impl<'a> BundleAligner<'a> {
         let blocks = &self.bundle.blocks[run.clone()];
         let text = blocks[0].text_offset..blocks[blocks.len() - 1].text_end();
         if let Some(shift) = self.bundle.shift_of_node(text.clone(), self.was) {
-            self.shift = shift;
+            self.track.shift = shift;
         }
         let list: Vec<Lz4Block> = blocks.iter().map(|place| place.block).collect();
         let Ok(plain) = opened::plain(Opener::Lz4 { blocks: &list }, bytes) else { return Ok(None) };
         let was = BundleText { store, version: self.version, blocks: &self.was.blocks };
-        if let Some(shift) = self.anchors.shift_of(&was, &plain, text.start, self.shift)? {
-            self.shift = shift;
+        if let Some(shift) = self.track.anchors.shift_of(&was, &plain, text.start, self.track.shift)? {
+            self.track.shift = shift;
         }
-        let moved = |at: u64| (at as i64).saturating_add(self.shift).max(0) as u64;
+        let moved = |at: u64| (at as i64).saturating_add(self.track.shift).max(0) as u64;
         self.base(moved(text.start).saturating_sub(RUN_SLACK)..moved(text.end) + RUN_SLACK)
     }
 

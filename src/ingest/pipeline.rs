@@ -4,7 +4,7 @@
 //! where they are; the memory in use is one segment a reading thread, whatever the size of the file.
 
 use super::earlier::{Aligner, Around, EarlierVersion, NewChunk};
-use super::opening::{Before, BundleAligner, OpenedPiece, open_run, open_stream};
+use super::opening::{Before, BundleAligner, OpenedPiece, Track, open_run, open_stream};
 use super::plan::{Plan, Stream, StreamKind};
 use crate::codec::filter::Place;
 use crate::codec::opened::{Hint, Opener};
@@ -209,8 +209,16 @@ impl GrowingFile {
         SEGMENT.with(|segment| {
             let end = piece.end;
             let mut segment = segment.borrow_mut();
-            let mut ingest =
-                FileIngest { store, progress, file: self, segment: &mut segment, earlier: what.earlier, aligner, plan };
+            let mut ingest = FileIngest {
+                store,
+                progress,
+                file: self,
+                segment: &mut segment,
+                earlier: what.earlier,
+                aligner,
+                plan,
+                track: Track::default(),
+            };
             while ingest.file.stored_len < end {
                 let at = ingest.file.stored_len;
                 let (start, stop) = match piece.is_sparse {
@@ -248,6 +256,8 @@ struct FileIngest<'a> {
     earlier: Option<EarlierVersion<'a>>,
     aligner: Option<Aligner<'a>>,
     plan: Plan,
+    /// Of a bundle that is not new.
+    track: Track,
 }
 
 /// A chunk that was cut: where it ends in its segment, and its id.
@@ -348,7 +358,7 @@ impl FileIngest<'_> {
         let ids: Vec<ChunkId> = slices.par_iter().map(|plain| ChunkId::of(plain)).collect();
         let mut bases = Vec::new();
         let mut aligner = match (&was, self.earlier) {
-            (Some(was), Some(version)) => Some(BundleAligner::new(&bundle, was, version)),
+            (Some(was), Some(version)) => Some(BundleAligner::new(&bundle, was, version, &mut self.track)),
             _ => None,
         };
         for (index, run) in runs.iter().enumerate() {
@@ -360,6 +370,7 @@ impl FileIngest<'_> {
             };
             bases.push(base);
         }
+        drop(aligner);
         let store = self.store;
         // What worked for one run is tried first for the others.
         let hint = Mutex::new(Hint::default());
@@ -382,7 +393,6 @@ impl FileIngest<'_> {
         for (put, plain) in puts.into_iter().zip(&slices) {
             self.take_put(put, plain.len() as u64)?;
         }
-        drop(aligner);
         (self.plan.bundle, self.plan.earlier_bundle) = (Some(bundle), was);
         Ok(())
     }
