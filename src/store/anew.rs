@@ -98,7 +98,8 @@ impl Recoder {
 }
 
 impl Store {
-    /// Looks for a form of a chunk that is smaller by a few percent; returns what is gained, and how many bytes.
+    /// Looks for a form of a chunk, which must not be opened, that is smaller by a few percent; returns what is gained, and
+    /// how many bytes.
     ///
     /// # Errors
     /// Those of the catalogue.
@@ -107,9 +108,6 @@ impl Store {
         recoder.best = None;
         let was = place.stored_len as usize + place.bases.len() * BASE_COST;
         let mut limit = was - was / MIN_GAIN_SHARE;
-        if place.encoding == Encoding::Opened as u8 {
-            return Ok(None);
-        }
         if !place.bases.is_empty() {
             // A base that cannot be read is told of by whoever reads the file.
             if let Ok(base) = self.concat(&place.bases, &mut super::decode::Reach::WHOLE.clone()) {

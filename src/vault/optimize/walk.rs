@@ -5,6 +5,7 @@
 use super::marks::Marks;
 use super::{OptimizeReport, Vault};
 use crate::catalogue::ChunkPlace;
+use crate::codec::Encoding;
 use crate::content::Extent;
 use crate::error::{ErrorKind, Result};
 use crate::id::{ChunkId, ChunkKey};
@@ -154,7 +155,9 @@ impl Walk<'_> {
             let key = id.key();
             let catalogue = self.vault.store().catalogue();
             let Some(place) = catalogue.chunk(key)? else { continue };
-            if catalogue.is_tried(key, number(self.effort))? {
+            // To make an opened chunk again takes long, and its form is small.
+            let is_opened = place.encoding == Encoding::Opened as u8;
+            if is_opened || catalogue.is_tried(key, number(self.effort))? {
                 continue;
             }
             let is_free = !self.marks.is_base(key);
