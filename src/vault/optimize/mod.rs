@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::store::{Effort, Gain};
 use marks::Marks;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -106,15 +107,16 @@ impl Vault {
             batch: Vec::new(),
             tried: Vec::new(),
             report,
+            left: HashMap::new(),
         };
         let walked = walk.all();
         // Whatever ended it, what was found so far is kept.
         let kept = if options.dry_run { Ok(()) } else { walk.keep() };
-        let Walk { mut report, .. } = walk;
+        let Walk { mut report, left, .. } = walk;
         report.is_complete = walked?;
         kept?;
         if !options.dry_run {
-            packs::compact(self, progress, &mut report)?;
+            packs::compact(self, progress, &left, &mut report)?;
         }
         report.pack_bytes_after = self.pack_bytes()?;
         Ok(report)

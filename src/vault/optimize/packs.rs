@@ -7,9 +7,11 @@ use crate::progress::Progress;
 use crate::store::EntryKind;
 use std::collections::HashMap;
 
-/// A pack is emptied when more than one part in so many is of no use: with more left behind, what is stored anew could
-/// take more room than it saves.
+/// A pack is emptied when more than one part in so many is of no use.
 const MAX_WASTE_SHARE: u64 = 16;
+
+/// What a run leaves behind in packs may be at most this part of what it gains, or the vault would not become smaller.
+const LEFT_SHARE: u64 = 4;
 
 /// Bytes that an entry takes beside what is stored: in front of it and in the footer.
 const ENTRY_COST: u64 = 44 + 48;
@@ -18,16 +20,30 @@ const ENTRY_COST: u64 = 44 + 48;
 const BASE_COST: u64 = 2 * 16;
 
 /// Empties packs in which much is of no use, takes those that are empty out of the catalogue and removes their files.
-pub(super) fn compact(vault: &Vault, progress: &Progress, report: &mut OptimizeReport) -> Result<()> {
+///
+/// `left` is how many bytes of each pack the run has stored anew elsewhere.
+pub(super) fn compact(
+    vault: &Vault,
+    progress: &Progress,
+    left: &HashMap<i64, u64>,
+    report: &mut OptimizeReport,
+) -> Result<()> {
     let store = vault.store();
     let catalogue = store.catalogue();
     let used = used_bytes(vault)?;
-    for (number, id, len) in catalogue.packs()? {
+    let mut packs = catalogue.packs()?;
+    // What nothing is used of is removed below, or holds records.
+    packs.retain(|(number, ..)| used.contains_key(number));
+    let mut left_bytes: u64 = packs.iter().filter_map(|(number, ..)| left.get(number)).sum();
+    // The most wasteful first: with them most is won for what is copied.
+    packs.sort_by_key(|(number, _, len)| u64::MAX - len.saturating_sub(used[number]) * 1000 / len.max(&1));
+    for (number, id, len) in packs {
         progress.check()?;
-        // What nothing is used of is removed below, or holds records.
-        let Some(&used) = used.get(&number) else { continue };
-        if used + len / MAX_WASTE_SHARE < len {
+        let left = left.get(&number).copied().unwrap_or(0);
+        let leaves_too_much = left > 0 && left_bytes > report.bytes_gained / LEFT_SHARE;
+        if leaves_too_much || used[&number] + len / MAX_WASTE_SHARE < len {
             report.chunks_moved += empty(vault, number, id, progress)?;
+            left_bytes -= left;
         }
     }
     store.flush()?;

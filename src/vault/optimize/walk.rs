@@ -41,6 +41,8 @@ pub(super) struct Walk<'a> {
     /// Chunks that need not be looked at again.
     pub(super) tried: Vec<ChunkKey>,
     pub(super) report: OptimizeReport,
+    /// Bytes of chunks that were stored anew, by the packs that they were in.
+    pub(super) left: HashMap<i64, u64>,
 }
 
 /// One chunk to look at.
@@ -200,6 +202,9 @@ impl Walk<'_> {
         for (job, found) in found {
             self.report.add(found, job.place.plain_len.into());
             self.tried.push(job.id.key());
+            if found.is_some() {
+                *self.left.entry(job.place.pack).or_default() += u64::from(job.place.stored_len);
+            }
             if job.place.bases.is_empty() && job.tries_own {
                 let gained = found.filter(|(gain, _)| *gain == Gain::Own).map_or(0, |(_, bytes)| bytes);
                 self.types.add(job.extension, job.place.stored_len.into(), gained);
