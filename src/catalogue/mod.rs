@@ -4,6 +4,7 @@
 //! process. All SQL of the crate is here. Everything in it but the `seen` table and what was
 //! refused can be rebuilt from packs.
 
+mod optimize;
 mod playtests;
 mod records;
 mod refused;
@@ -13,7 +14,7 @@ mod seen;
 pub use playtests::{NumberedPlaytest, PlayEnding, Playtest};
 pub use records::{Build, BuildInfo, Ci, Completeness, LeftOut, Milestone, Record, Superseded, Vcs};
 pub use refused::Refused;
-pub use rows::{ChunkPlace, EncodingTotals, NewChunk, NewPack, Publish, Totals as CatalogueTotals};
+pub use rows::{ChunkPlace, EncodingTotals, NewChunk, NewPack, PackTime, Publish, Totals as CatalogueTotals};
 pub use seen::{SeenFile, folder_key};
 
 use crate::error::{Error, ErrorKind, Result};

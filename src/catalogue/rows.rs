@@ -3,8 +3,12 @@
 use super::{Build, Catalogue, Milestone, Record, Superseded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{BuildNumber, ChunkId, ChunkKey, PackId};
+use crate::manifest::Timestamp;
 use crate::name::RefName;
 use rusqlite::{Connection, OptionalExtension, params};
+
+/// The counter of the time of the last pack.
+const PACK_TIME: &str = "pack time";
 
 const SELECT_PLACE: &str = "SELECT pack, offset, stored, plain, bases FROM chunk WHERE id = ?1";
 
@@ -25,6 +29,17 @@ pub struct ChunkPlace {
     pub bases: Box<[ChunkKey]>,
 }
 
+/// When a pack was sealed: milliseconds since 1970, and always more than of the packs that were registered before.
+///
+/// Packs are sealed inside the transaction that registers them, so the order of the times is that of the registrations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct PackTime(pub u64);
+
+impl PackTime {
+    /// The last one that a pack's header has room for, six bytes: in the year 10889.
+    pub const LAST: PackTime = PackTime((1 << 48) - 1);
+}
+
 /// A chunk of a pack that is being registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewChunk {
@@ -40,6 +55,8 @@ pub struct NewChunk {
     pub encoding: u8,
     /// The chunks that it is stored as a difference to.
     pub bases: Box<[ChunkKey]>,
+    /// It is stored anew: its place becomes this one. Else a chunk that is known keeps its place.
+    pub is_anew: bool,
 }
 
 /// A sealed and synced pack that is being registered.
@@ -49,6 +66,8 @@ pub struct NewPack {
     pub id: PackId,
     /// Length of its file.
     pub bytes: u64,
+    /// When it was sealed.
+    pub sealed: PackTime,
     /// Its chunks.
     pub chunks: Vec<NewChunk>,
 }
@@ -204,7 +223,7 @@ impl Catalogue {
     /// Makes sealed packs and their chunks known, in one transaction together with files that snapshots have seen and with
     /// what was refused to chunks.
     ///
-    /// A chunk that is known already keeps its place.
+    /// A chunk that is known already keeps its place, unless it is stored anew.
     pub fn register(&self, packs: &[NewPack], seen: &[super::SeenFile], refused: &[super::Refused]) -> Result<()> {
         self.write(|connection| {
             packs.iter().try_for_each(|pack| self.insert_pack(connection, pack))?;
@@ -222,10 +241,19 @@ impl Catalogue {
 
     pub(super) fn insert_pack(&self, connection: &Connection, pack: &NewPack) -> Result<()> {
         let insert = || -> rusqlite::Result<()> {
-            let mut statement = connection.prepare_cached("INSERT INTO pack (id, bytes) VALUES (?1, ?2)")?;
-            let number = statement.insert(params![&pack.id.0[..], pack.bytes as i64])?;
+            // A number is never given out twice: readers hold files of packs that were removed by it.
             let mut statement = connection.prepare_cached(
+                "INSERT INTO pack (number, id, bytes) SELECT 1 + max(coalesce((SELECT max(number) FROM pack), 0),
+                 coalesce((SELECT value FROM counter WHERE name = 'pack'), 0)), ?1, ?2",
+            )?;
+            let number = statement.insert(params![&pack.id.0[..], pack.bytes as i64])?;
+            raise(connection, "pack", number)?;
+            raise(connection, PACK_TIME, pack.sealed.0 as i64)?;
+            let mut add = connection.prepare_cached(
                 "INSERT OR IGNORE INTO chunk (id, pack, offset, stored, plain, bases) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?;
+            let mut place_anew = connection.prepare_cached(
+                "INSERT OR REPLACE INTO chunk (id, pack, offset, stored, plain, bases) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?;
             // In key order the B-tree fills page after page.
             let mut chunks: Vec<&NewChunk> = pack.chunks.iter().collect();
@@ -237,6 +265,7 @@ impl Catalogue {
                     bases => Some(bases.iter().flat_map(|key| key.0).collect::<Vec<u8>>()),
                 };
                 let key = chunk.id.key();
+                let statement = if chunk.is_anew { &mut place_anew } else { &mut add };
                 statement.execute(params![&key.0[..], number, chunk.offset, chunk.stored_len, plain, bases])?;
             }
             Ok(())
@@ -262,6 +291,13 @@ impl Publish<'_> {
         Ok(self.counter("milestone")? + 1)
     }
 
+    /// Returns the time of a pack that is sealed now: the clock's, or a little more where that was given out already.
+    pub fn next_pack_time(&self) -> Result<PackTime> {
+        let now = Timestamp::now();
+        let clock = u64::try_from(now.secs).unwrap_or(0).saturating_mul(1000) + u64::from(now.nanos / 1_000_000);
+        Ok(PackTime(clock.max(self.counter(PACK_TIME)? + 1)).min(PackTime::LAST))
+    }
+
     /// Returns the build with `id`, case folded, as this transaction sees it.
     pub fn build_by_id(&self, id: &RefName) -> Result<Option<Build>> {
         self.one("SELECT record FROM build WHERE folded = ?1", &[&id.folded()])
@@ -283,6 +319,11 @@ impl Publish<'_> {
     /// Makes a sealed pack known.
     pub fn add_pack(&self, pack: &NewPack) -> Result<()> {
         self.catalogue.insert_pack(self.connection, pack)
+    }
+
+    /// Adds to what was refused to chunks.
+    pub fn add_refused(&self, refused: &[super::Refused]) -> Result<()> {
+        self.catalogue.add_refused(self.connection, refused)
     }
 
     /// Makes what a record says known; the record must be in a synced pack. A build that supersedes another one gives that
@@ -363,15 +404,19 @@ impl Publish<'_> {
     }
 
     fn raise(&self, name: &str, value: u64) -> rusqlite::Result<()> {
-        self.execute(
-            "INSERT INTO counter (name, value) VALUES (?1, ?2)
-             ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
-            params![name, value as i64],
-        )
+        raise(self.connection, name, value as i64)
     }
 }
 
-fn place_of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<ChunkPlace> {
+fn raise(connection: &Connection, name: &str, value: i64) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO counter (name, value) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+    )?;
+    statement.execute(params![name, value]).map(drop)
+}
+
+pub(super) fn place_of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<ChunkPlace> {
     let plain: i64 = row.get(3)?;
     Ok(ChunkPlace {
         pack: row.get(0)?,

@@ -30,8 +30,9 @@ CREATE TABLE milestone (
 ) WITHOUT ROWID;
 
 CREATE TABLE counter (
-    name    TEXT PRIMARY KEY,           -- 'build', 'milestone': the highest number given out; 'refused:REASON',
-                                        -- 'refused-bytes:REASON': see refused.rs, begun anew by a repair
+    name    TEXT PRIMARY KEY,           -- 'build', 'milestone', 'pack', 'pack time': the highest number given out;
+                                        -- 'refused:REASON', 'refused-bytes:REASON': see refused.rs, begun anew by a
+                                        -- repair
     value   INTEGER NOT NULL
 ) WITHOUT ROWID;
 

@@ -1,8 +1,8 @@
 //! What may be written after `gamevault`: the options of every command, and the list of commands.
 
 use super::commands::{
-    abort, builds, commit, completions, diff, doctor, engine, init, man, milestone, mount, play, repair, restore,
-    resume, session, show, snapshot, stats, status, unmount, verify, workspace,
+    abort, builds, commit, completions, diff, doctor, engine, init, man, milestone, mount, optimize, play, repair,
+    restore, resume, session, show, snapshot, stats, status, unmount, verify, workspace,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -84,6 +84,7 @@ pub enum Command {
     Status(status::Status),
     Verify(verify::Verify),
     Stats(stats::Stats),
+    Optimize(optimize::Optimize),
     Repair(repair::Repair),
     #[command(subcommand)]
     Engine(engine::Engine),

@@ -101,17 +101,22 @@ pub struct Encoder {
 
 impl Default for Encoder {
     fn default() -> Encoder {
-        let mut context = CCtx::create();
-        // The length and a checksum of their own stand in the pack already.
-        let set =
-            |context: &mut CCtx<'static>, parameter| context.set_parameter(parameter).expect("the level is valid");
-        set(&mut context, CParameter::CompressionLevel(ZSTD_LEVEL));
-        set(&mut context, CParameter::ContentSizeFlag(false));
-        Encoder { context, out: Vec::new(), filter: FilterEncoder::new(ZSTD_LEVEL) }
+        Encoder::new(ZSTD_LEVEL)
     }
 }
 
 impl Encoder {
+    /// Returns an encoder of zstd level `level`, of which 3 is for ingest and up to 19 for idle time.
+    pub fn new(level: i32) -> Encoder {
+        let mut context = CCtx::create();
+        // The length and a checksum of their own stand in the pack already.
+        let set =
+            |context: &mut CCtx<'static>, parameter| context.set_parameter(parameter).expect("the level is valid");
+        set(&mut context, CParameter::CompressionLevel(level));
+        set(&mut context, CParameter::ContentSizeFlag(false));
+        Encoder { context, out: Vec::new(), filter: FilterEncoder::new(level) }
+    }
+
     /// Returns the smallest of the encodings that are worth trying, and the bytes; `place` says what is known of where the
     /// bytes come from.
     pub fn encode<'a>(&'a mut self, plain: &'a [u8], place: Option<Place>) -> (Encoding, &'a [u8]) {

@@ -71,7 +71,7 @@ pub fn publish(store: &Store, draft: Draft) -> Result<(Build, Option<Milestone>)
         let milestone = draft.milestone.map(|name| new_milestone(publish, name, &build)).transpose()?;
         let mut records = vec![Record::Build(Box::new(build.clone()))];
         records.extend(milestone.clone().map(Record::Milestone));
-        publish.add_pack(&store.write_records(&records)?)?;
+        publish.add_pack(&store.write_records(&records, publish.next_pack_time()?)?)?;
         records.iter().try_for_each(|record| publish.add_record(record))?;
         Ok((build, milestone))
     })

@@ -70,23 +70,27 @@ impl Text for EarlierVersion<'_> {
 
 /// The chunks of the earlier version around the place of one new chunk, in their order.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Around {
-    pub(super) chunks: Vec<ChunkId>,
+pub struct Around {
+    /// The chunks.
+    pub chunks: Vec<ChunkId>,
     /// The one that has most of the place.
-    pub(super) main: usize,
+    pub main: usize,
 }
 
 /// One chunk of the new version.
-pub(super) struct NewChunk<'a> {
-    pub(super) offset: u64,
-    pub(super) plain: &'a [u8],
-    pub(super) id: ChunkId,
+pub struct NewChunk<'a> {
+    /// Where it starts in the file.
+    pub offset: u64,
+    /// Its bytes.
+    pub plain: &'a [u8],
+    /// Their hash.
+    pub id: ChunkId,
     /// How much further on it was, where that is known.
-    pub(super) shift: Option<i64>,
+    pub shift: Option<i64>,
 }
 
 /// Finds the places of new chunks in the earlier version; takes them in order.
-pub(super) struct Aligner<'a> {
+pub struct Aligner<'a> {
     version: EarlierVersion<'a>,
     known: HashMap<ChunkId, u64>,
     /// Where bytes were, less where they are.
@@ -95,9 +99,11 @@ pub(super) struct Aligner<'a> {
 }
 
 impl<'a> Aligner<'a> {
+    /// Looks at the chunks of the earlier version.
+    ///
     /// # Errors
     /// `Corrupt` if the lists of the earlier version cannot be read.
-    pub(super) fn new(version: EarlierVersion<'a>) -> Result<Aligner<'a>> {
+    pub fn new(version: EarlierVersion<'a>) -> Result<Aligner<'a>> {
         let mut known = HashMap::new();
         let mut offset = 0;
         while known.len() < MAX_KNOWN_CHUNKS
@@ -116,7 +122,7 @@ impl<'a> Aligner<'a> {
     ///
     /// # Errors
     /// `Corrupt` if the earlier version cannot be read.
-    pub(super) fn align(&mut self, chunks: &[NewChunk<'_>]) -> Result<Vec<Around>> {
+    pub fn align(&mut self, chunks: &[NewChunk<'_>]) -> Result<Vec<Around>> {
         let mut all = Vec::with_capacity(chunks.len());
         for chunk in chunks {
             self.shift = chunk.shift.unwrap_or(self.shift);

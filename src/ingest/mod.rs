@@ -17,7 +17,7 @@ pub mod session;
 mod tree_builder;
 
 pub use commit::{Draft, Replaces, publish};
-pub use earlier::EarlierVersion;
+pub use earlier::{Aligner, Around, EarlierVersion, NewChunk};
 pub use pipeline::{ByteSource, GrowingFile, Ingested, What, ingest_bytes};
 
 use crate::error::Result;

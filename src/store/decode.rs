@@ -1,6 +1,7 @@
 //! From stored bytes to plain ones: the bases first.
 
 use super::{MAX_DEPTH, PackEntry, Store};
+use crate::catalogue::ChunkPlace;
 use crate::codec::opened::Form;
 use crate::codec::{Encoding, decode};
 use crate::error::{Error, ErrorKind, Result};
@@ -28,7 +29,8 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) const WHOLE: Reach = Reach { depth: MAX_DEPTH, bytes: MAX_BASE_BYTES_READ };
+    // A chunk may get a base while another process stores a difference to it: then two chains add up.
+    pub(super) const WHOLE: Reach = Reach { depth: 2 * MAX_DEPTH, bytes: MAX_BASE_BYTES_READ };
 }
 
 impl Stored {
@@ -91,7 +93,17 @@ impl Store {
         if let Some(pending) = self.writer.pending(key) {
             return self.writer.read_pending(&pending).map(Some);
         }
-        self.catalogue.chunk(key)?.map(|place| self.reader.read(place)).transpose()
+        self.catalogue.chunk(key)?.map(|place| self.read_at(key, place)).transpose()
+    }
+
+    /// Returns the stored bytes of the chunk that was at `place`, from where it is now.
+    pub(super) fn read_at(&self, key: ChunkKey, place: ChunkPlace) -> Result<Stored> {
+        let pack = place.pack;
+        self.reader.read(place).or_else(|error| match self.catalogue.chunk(key)? {
+            // Another process has stored it anew since it was looked up, and removed the pack.
+            Some(moved) if moved.pack != pack => self.reader.read(moved),
+            _ => Err(error),
+        })
     }
 
     fn decoded(&self, stored: &Stored, reach: &mut Reach) -> Result<Vec<u8>> {

@@ -27,7 +27,7 @@ const GOOD_SHARE: usize = 16;
 const SECOND_CODEC_SHARE: usize = 25;
 
 /// The most similar chunks that are tried.
-const MAX_SIMILAR: usize = 2;
+pub(super) const MAX_SIMILAR: usize = 2;
 
 /// Why a chunk is stored without a base, as [`Store::count`] takes it: what resembles it gives nothing smaller,
 const NOT_SMALLER: &str = "delta-not-smaller";
@@ -74,14 +74,14 @@ pub(super) struct Differ {
 }
 
 impl Differ {
+    pub(super) fn new(level: i32) -> Differ {
+        Differ { prefix: Prefix::new(level), differences: ByteDelta::new(level), stored: Vec::new() }
+    }
+
     /// Calls `act` with the differ of this thread.
     pub(super) fn with<T>(act: impl FnOnce(&mut Differ) -> T) -> T {
         thread_local! {
-            static DIFFER: RefCell<Differ> = RefCell::new(Differ {
-                prefix: Prefix::new(ZSTD_LEVEL),
-                differences: ByteDelta::new(ZSTD_LEVEL),
-                stored: Vec::new(),
-            });
+            static DIFFER: RefCell<Differ> = RefCell::new(Differ::new(ZSTD_LEVEL));
         }
         DIFFER.with(|differ| act(&mut differ.borrow_mut()))
     }
@@ -109,7 +109,7 @@ impl Differ {
 
 /// The smallest difference so far.
 #[derive(Default)]
-struct Best {
+pub(super) struct Best {
     found: Option<(Encoding, Vec<ChunkKey>)>,
     stored: Vec<u8>,
     /// What counts if the chunk is stored without a base after all.
@@ -191,7 +191,12 @@ impl Store {
 
     /// Returns bases that do not make the chain too long: all of `bases`, or the `main` one, or what that is at last a
     /// difference to; `None` if there are none.
-    fn within_bounds(&self, bases: Vec<ChunkKey>, main: ChunkKey, best: &mut Best) -> Result<Option<Vec<ChunkKey>>> {
+    pub(super) fn within_bounds(
+        &self,
+        bases: Vec<ChunkKey>,
+        main: ChunkKey,
+        best: &mut Best,
+    ) -> Result<Option<Vec<ChunkKey>>> {
         let mut wanted = bases;
         for next in [Some(vec![main]), None] {
             let Some((chain, roots)) = self.chain(&wanted)? else {

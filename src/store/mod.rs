@@ -3,6 +3,7 @@
 //! [`Store::put`] takes plain bytes, finds out whether they are there already, encodes them and appends them to an open
 //! pack. [`Store::get`] finds a chunk, decodes it and checks it against its id before anyone sees it.
 
+mod anew;
 mod chain;
 mod counters;
 mod decode;
@@ -11,19 +12,21 @@ mod opened;
 mod pack;
 mod reader;
 mod recreated;
+mod removal;
 mod similar;
 mod writer;
 
 pub(crate) use similar::TABLE as SIMILAR;
 pub(crate) use writer::create_pack_folders;
 
+pub use anew::{Candidate, Effort, Gain, Recoder};
 pub use chain::{MAX_BASE_BYTES, MAX_DEPTH};
 pub use encode::{Chunk, Earlier};
 pub use opened::{MAX_CLOSED_BYTES, OpenedForm};
-pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, entry_len, read_entry, read_index};
+pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, entry_len, read_entry, read_index, read_time};
 pub use recreated::is_cache;
 
-use crate::catalogue::{Catalogue, NewPack, Record};
+use crate::catalogue::{Catalogue, NewPack, PackTime, Record};
 use crate::codec::{Encoder, Encoding};
 use crate::disk::Disk;
 use crate::error::{Error, ErrorKind, Result};
@@ -192,7 +195,7 @@ impl Store {
         for (&id, place) in ids.iter().zip(self.catalogue.chunks(ids)?) {
             // What is not sealed yet has no place; it may get one between the two looks.
             let plain = match place {
-                Some(place) => self.kept(id, self.reader.read(place)?)?,
+                Some(place) => self.kept(id, self.read_at(id.key(), place)?)?,
                 None => self.get_uncached(id)?,
             };
             visit(&plain)?;
@@ -239,7 +242,10 @@ impl Store {
     /// Returns what is to be said of a chunk that is there.
     fn known(&self, id: ChunkId) -> Result<Option<Put>> {
         // In this order: a chunk that is sealed between the two looks is found by the second.
-        if let Some(pending) = self.writer.pending(id.key()) {
+        if let Some(pending) = self.writer.pending(id.key())
+            // What is stored anew is durable where it was.
+            && pending.entry.kind == EntryKind::Chunk
+        {
             return Ok(Some(Put { id, ticket: Ticket::pack(pending.ticket), stored_len: 0 }));
         }
         Ok(self.catalogue.chunk(id.key())?.map(|_| Put { id, ticket: Ticket::default(), stored_len: 0 }))
@@ -287,13 +293,14 @@ impl Store {
         self.counters.add(reason, 1, bytes);
     }
 
-    /// Writes `records` to a sealed pack of their own, which the caller registers in the transaction that publishes.
+    /// Writes `records` to a pack of their own, sealed at `sealed`, which the caller registers in the transaction that
+    /// gave that time and publishes.
     ///
     /// # Errors
     /// `NoSpace` or `Io` from the disk.
-    pub fn write_records(&self, records: &[Record]) -> Result<NewPack> {
+    pub fn write_records(&self, records: &[Record], sealed: PackTime) -> Result<NewPack> {
         let (id, path, file) = writer::create_pack_file(&*self.disk)?;
-        let mut bytes = pack::header(id).to_vec();
+        let mut bytes = vec![0; pack::HEADER_LEN];
         let mut entries = Vec::new();
         let mut encoder = Encoder::default();
         for record in records {
@@ -313,8 +320,8 @@ impl Store {
             entries.push(entry);
         }
         file.write_all_at(&bytes, 0)?;
-        let len = writer::seal_file(&*self.disk, &*file, &path, id, &entries, bytes.len() as u64)?;
-        Ok(writer::new_pack(id, len, &entries))
+        let len = writer::seal_file(&*self.disk, &*file, &path, (id, sealed), &entries, bytes.len() as u64)?;
+        Ok(writer::new_pack(id, len, sealed, &entries))
     }
 
     /// Returns the names and paths of all sealed packs on the disk, known to the catalogue or not, with their lengths.

@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("pack.md")]
 
+use crate::catalogue::PackTime;
 use crate::codec::{Encoding, MAX_PLAIN_LEN, decode};
 use crate::disk::DiskFile;
 use crate::error::{Error, Result};
@@ -22,6 +23,15 @@ pub enum EntryKind {
     Chunk = 1,
     /// A [`crate::catalogue::Record`] as JSON.
     Record = 2,
+    /// A chunk that was stored before and is stored anew: this is its place from now on.
+    Anew = 3,
+}
+
+impl EntryKind {
+    /// Tells whether it is a chunk, stored for the first time or anew.
+    pub fn is_chunk(self) -> bool {
+        matches!(self, EntryKind::Chunk | EntryKind::Anew)
+    }
 }
 
 /// One row of a pack's footer.
@@ -66,16 +76,38 @@ pub fn entry_len(entries: u64, stored_bytes: u64, bases: u64) -> u64 {
 pub struct PackIndex {
     /// All entries in the order of the file.
     pub entries: Vec<PackEntry>,
+    /// When it was sealed, as its header says.
+    pub sealed: PackTime,
     /// Why the footer could not be used and the entries were walked; `None` for a sound pack.
     pub damage: Option<Error>,
 }
 
-pub(super) fn header(id: PackId) -> [u8; HEADER_LEN] {
+pub(super) fn header(id: PackId, sealed: PackTime) -> [u8; HEADER_LEN] {
     let mut bytes = [0; HEADER_LEN];
     bytes[..8].copy_from_slice(HEADER_MARK);
     bytes[8..10].copy_from_slice(&VERSION.to_le_bytes());
+    bytes[10..16].copy_from_slice(&sealed.0.to_le_bytes()[..6]);
     bytes[16..].copy_from_slice(&id.0);
     bytes
+}
+
+fn sealed_at(head: &[u8; HEADER_LEN]) -> PackTime {
+    let mut bytes = [0; 8];
+    bytes[..6].copy_from_slice(&head[10..16]);
+    PackTime(u64::from_le_bytes(bytes))
+}
+
+/// Returns when a pack was sealed, as its header says; a header that cannot be read gives the earliest time.
+///
+/// # Errors
+/// `Io` from the system.
+pub fn read_time(file: &dyn DiskFile) -> Result<PackTime> {
+    let mut head = [0; HEADER_LEN];
+    if file.len()? < HEADER_LEN as u64 {
+        return Ok(PackTime::default());
+    }
+    file.read_exact_at(&mut head, 0)?;
+    Ok(if head.starts_with(HEADER_MARK) { sealed_at(&head) } else { PackTime::default() })
 }
 
 pub(super) fn entry_header(entry: &PackEntry) -> Vec<u8> {
@@ -93,7 +125,7 @@ fn base_count(entry: &PackEntry) -> u8 {
 }
 
 /// Returns footer and trailer for a pack whose entries end at `end`.
-pub(super) fn footer(id: PackId, entries: &[PackEntry], end: u64) -> Vec<u8> {
+pub(super) fn footer(header: &[u8; HEADER_LEN], entries: &[PackEntry], end: u64) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(entries.len() * ROW_LEN + TRAILER_LEN);
     for entry in entries {
         bytes.extend([entry.kind as u8, entry.encoding as u8, base_count(entry), 0]);
@@ -110,7 +142,7 @@ pub(super) fn footer(id: PackId, entries: &[PackEntry], end: u64) -> Vec<u8> {
     bytes.extend((entries.len() as u32).to_le_bytes());
     bytes.extend((base_count as u32).to_le_bytes());
     bytes.extend([0; 8]);
-    let hash = seal_hash(&header(id), &bytes);
+    let hash = seal_hash(header, &bytes);
     bytes.extend(hash);
     bytes.extend(TRAILER_MARK);
     bytes
@@ -134,14 +166,16 @@ pub fn read_index(file: &dyn DiskFile, id: PackId) -> Result<PackIndex> {
     }
     file.read_exact_at(&mut head, 0)?;
     match read_footer(file, id, len, &head) {
-        Ok(entries) => Ok(PackIndex { entries, damage: None }),
-        Err(damage) => Ok(PackIndex { entries: walk_entries(file, len)?, damage: Some(damage) }),
+        Ok(entries) => Ok(PackIndex { entries, sealed: sealed_at(&head), damage: None }),
+        Err(damage) => {
+            Ok(PackIndex { entries: walk_entries(file, len)?, sealed: read_time(file)?, damage: Some(damage) })
+        }
     }
 }
 
 fn read_footer(file: &dyn DiskFile, id: PackId, len: u64, head: &[u8; HEADER_LEN]) -> Result<Vec<PackEntry>> {
     let corrupt = |why: &str| Error::corrupt(format!("pack {id}: {why}"));
-    if *head != header(id) {
+    if *head != header(id, sealed_at(head)) {
         return Err(corrupt("the header is not that of this pack"));
     }
     if len < (HEADER_LEN + TRAILER_LEN) as u64 {
@@ -196,6 +230,7 @@ fn parse_kind(number: u8) -> Result<EntryKind> {
     match number {
         1 => Ok(EntryKind::Chunk),
         2 => Ok(EntryKind::Record),
+        3 => Ok(EntryKind::Anew),
         _ => Err(Error::corrupt(format!("a pack holds an entry of the unknown kind {number}"))),
     }
 }

@@ -8,7 +8,7 @@ use super::counters::Counters;
 use super::decode::Stored;
 use super::pack::{self, EntryKind, PackEntry};
 use super::{Class, Ticket};
-use crate::catalogue::{Catalogue, NewChunk, NewPack};
+use crate::catalogue::{Catalogue, NewChunk, NewPack, PackTime};
 use crate::disk::{Disk, DiskFile};
 use crate::error::{Error, Result};
 use crate::id::{ChunkKey, PackId};
@@ -26,6 +26,9 @@ const MAX_ENTRIES: usize = 1 << 16;
 /// Bytes collected before they are written to the open pack.
 const WRITE_LEN: usize = 1 << 20;
 
+/// The open pack of what is stored anew; the others have the numbers of their [`Class`].
+const ANEW: usize = 2;
+
 /// The folder of all packs.
 const PACKS_DIR: &str = "packs";
 
@@ -39,8 +42,8 @@ pub(super) struct Writer {
     disk: Arc<dyn Disk>,
     catalogue: Arc<Catalogue>,
     counters: Arc<Counters>,
-    /// The open pack of each class.
-    open: [Mutex<Option<OpenPack>>; 2],
+    /// The open packs of data, of trees, and of what is stored anew.
+    open: [Mutex<Option<OpenPack>>; 3],
     /// In the order of their keys, so that one is found by the start of its key.
     pending: Mutex<BTreeMap<ChunkKey, Pending>>,
     tickets: Mutex<Tickets>,
@@ -53,7 +56,7 @@ pub(super) struct Pending {
     pub(super) entry: PackEntry,
     pub(super) ticket: u64,
     pub(super) file: Arc<dyn DiskFile>,
-    class: Class,
+    slot: usize,
 }
 
 #[derive(Default)]
@@ -101,7 +104,7 @@ impl Writer {
             disk,
             catalogue,
             counters,
-            open: [Mutex::default(), Mutex::default()],
+            open: [Mutex::default(), Mutex::default(), Mutex::default()],
             pending: Mutex::default(),
             tickets: Mutex::default(),
             sealed: Condvar::new(),
@@ -121,7 +124,7 @@ impl Writer {
 
     /// Returns the stored bytes of a pending chunk.
     pub(super) fn read_pending(&self, pending: &Pending) -> Result<Stored> {
-        if let Some(open) = self.open[pending.class as usize].lock().as_mut()
+        if let Some(open) = self.open[pending.slot].lock().as_mut()
             && open.ticket == pending.ticket
         {
             open.write_buffer()?;
@@ -139,8 +142,11 @@ impl Writer {
     /// Appends a chunk to the open pack of its class; seals the pack when it is full.
     pub(super) fn append(&self, entry: PackEntry, stored: &[u8], class: Class) -> Result<(Ticket, u64)> {
         let key = entry.id.key();
-        let mut slot = self.open[class as usize].lock();
-        if let Some(pending) = self.pending(key) {
+        let number = if entry.kind == EntryKind::Anew { ANEW } else { class as usize };
+        let mut slot = self.open[number].lock();
+        if let Some(pending) = self.pending(key)
+            && entry.kind != EntryKind::Anew
+        {
             // Another thread stored the same chunk meanwhile.
             return Ok((Ticket::pack(pending.ticket), 0));
         }
@@ -151,7 +157,7 @@ impl Writer {
         let (ticket, file) = (open.ticket, open.file.clone());
         match open.append(entry, stored) {
             Ok(entry) => {
-                self.pending.lock().insert(key, Pending { entry, ticket, file, class });
+                self.pending.lock().insert(key, Pending { entry, ticket, file, slot: number });
             }
             Err(error) => {
                 // What the pack holds is lost with it: a write that failed once must not be followed by a seal.
@@ -164,7 +170,7 @@ impl Writer {
             let full = slot.take().expect("opened above");
             drop(slot);
             self.seal(full)?;
-            if class == Class::Data {
+            if number == Class::Data as usize {
                 // The lists of the files in it, too: a file can be relied on when both are durable, and a pack of lists
                 // would fill only after hundreds of gigabytes.
                 let lists = self.open[Class::Tree as usize].lock().take();
@@ -180,17 +186,25 @@ impl Writer {
         tickets.last += 1;
         let ticket = tickets.last;
         tickets.unsealed.insert(ticket);
-        let buffer = pack::header(id).to_vec();
+        // The header says when the pack was sealed.
+        let buffer = vec![0; pack::HEADER_LEN];
         Ok(OpenPack { id, ticket, file, path, entries: Vec::new(), len: buffer.len() as u64, buffer })
     }
 
     fn seal(&self, mut open: OpenPack) -> Result<()> {
         let result = (|| {
             open.write_buffer()?;
-            let bytes = seal_file(&*self.disk, &*open.file, &open.path, open.id, &open.entries, open.len)?;
-            let pack = new_pack(open.id, bytes, &open.entries);
+            // Most of it, before anybody has to wait for the transaction.
+            open.file.sync()?;
             // Counts ride in a transaction that is made anyway: one of their own would cost a sync.
-            self.counters.hand_over(|refused| self.catalogue.register(&[pack], &[], refused))
+            self.counters.hand_over(|refused| {
+                self.catalogue.publish(|publish| {
+                    let (id, sealed) = (open.id, publish.next_pack_time()?);
+                    let bytes = seal_file(&*self.disk, &*open.file, &open.path, (id, sealed), &open.entries, open.len)?;
+                    publish.add_pack(&new_pack(id, bytes, sealed, &open.entries))?;
+                    publish.add_refused(refused)
+                })
+            })
         })();
         if let Err(error) = result {
             self.lose(&open);
@@ -273,16 +287,18 @@ pub(crate) fn create_pack_folders(disk: &dyn Disk) -> Result<()> {
     disk.replace(Path::new(OPEN_LOCK), b"")
 }
 
-/// Writes footer and trailer, syncs, and moves the file to its place; returns its length.
+/// Writes header, footer and trailer, syncs, and moves the file to its place; returns its length.
 pub(super) fn seal_file(
     disk: &dyn Disk,
     file: &dyn DiskFile,
     path: &Path,
-    id: PackId,
+    (id, sealed): (PackId, PackTime),
     entries: &[PackEntry],
     end: u64,
 ) -> Result<u64> {
-    let footer = pack::footer(id, entries, end);
+    let header = pack::header(id, sealed);
+    let footer = pack::footer(&header, entries, end);
+    file.write_all_at(&header, 0)?;
     file.write_all_at(&footer, end)?;
     file.sync()?;
     let target = pack_path(id);
@@ -302,14 +318,15 @@ pub(super) fn pack_path(id: PackId) -> PathBuf {
     Path::new(PACKS_DIR).join(&name[..2]).join(format!("{name}.pack"))
 }
 
-pub(super) fn new_pack(id: PackId, bytes: u64, entries: &[PackEntry]) -> NewPack {
-    let chunks = entries.iter().filter(|entry| entry.kind == EntryKind::Chunk).map(|entry| NewChunk {
+pub(super) fn new_pack(id: PackId, bytes: u64, sealed: PackTime, entries: &[PackEntry]) -> NewPack {
+    let chunks = entries.iter().filter(|entry| entry.kind.is_chunk()).map(|entry| NewChunk {
         id: entry.id,
         offset: entry.offset,
         stored_len: entry.stored_len,
         plain_len: entry.plain_len,
         encoding: entry.encoding as u8,
         bases: entry.bases.clone(),
+        is_anew: entry.kind == EntryKind::Anew,
     });
-    NewPack { id, bytes, chunks: chunks.collect() }
+    NewPack { id, bytes, sealed, chunks: chunks.collect() }
 }

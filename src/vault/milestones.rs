@@ -58,7 +58,7 @@ impl Vault {
                 tags,
             };
             let record = Record::Milestone(milestone.clone());
-            publish.add_pack(&self.store().write_records(std::slice::from_ref(&record))?)?;
+            publish.add_pack(&self.store().write_records(std::slice::from_ref(&record), publish.next_pack_time()?)?)?;
             publish.add_record(&record)?;
             Ok(milestone)
         })
@@ -73,7 +73,7 @@ impl Vault {
             let milestone = publish.milestone(name)?.ok_or_else(|| unknown(name))?;
             let serial = publish.next_milestone_serial()?;
             let record = Record::MilestoneRemoved { name: milestone.name, serial, created: Timestamp::now() };
-            publish.add_pack(&self.store().write_records(std::slice::from_ref(&record))?)?;
+            publish.add_pack(&self.store().write_records(std::slice::from_ref(&record), publish.next_pack_time()?)?)?;
             publish.add_record(&record)
         })
     }

@@ -4,6 +4,7 @@ mod builds;
 mod config;
 mod milestones;
 mod mounts;
+mod optimize;
 mod plays;
 mod playtests;
 mod repair;
@@ -15,6 +16,7 @@ mod usage;
 mod verify;
 
 pub use mounts::MountRecord;
+pub use optimize::{OptimizeOptions, OptimizeReport};
 pub use plays::{Play, PlayStart};
 pub use repair::RepairReport;
 pub use restore::{RestoreOptions, RestoreReport};

@@ -173,7 +173,7 @@ impl Vault {
         };
         let record = Record::Playtest(Box::new(playtest.clone()));
         self.store().catalogue().publish(|publish| {
-            publish.add_pack(&self.store().write_records(std::slice::from_ref(&record))?)?;
+            publish.add_pack(&self.store().write_records(std::slice::from_ref(&record), publish.next_pack_time()?)?)?;
             publish.add_record(&record)
         })?;
         self.remove_play(play)?;

@@ -1,14 +1,14 @@
 //! The catalogue is made anew from packs alone.
 
 use super::{CATALOGUE, Vault, lock};
-use crate::catalogue::{Build, Catalogue, Milestone, NewChunk, NewPack, Playtest, Record};
+use crate::catalogue::{Build, Catalogue, Milestone, NewChunk, NewPack, PackTime, Playtest, Record};
 use crate::disk::{Disk, LocalDisk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{BuildNumber, PackId};
 use crate::manifest::Timestamp;
 use crate::name::RefName;
 use crate::progress::Progress;
-use crate::store::{EntryKind, Store, create_pack_folders, read_entry, read_index};
+use crate::store::{EntryKind, Store, create_pack_folders, read_entry, read_index, read_time};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -79,7 +79,9 @@ fn index_packs(
     progress: &Progress,
     report: &mut RepairReport,
 ) -> Result<Vec<Record>> {
-    let packs = Store::packs_on_disk(disk)?;
+    let mut packs = Store::packs_on_disk(disk)?;
+    // In the order in which they were registered; one that cannot be opened is told of below.
+    packs.sort_by_cached_key(|(_, path, _)| disk.open(path).and_then(|file| read_time(&*file)).unwrap_or_default());
     progress.add_total(packs.len() as u64, packs.iter().map(|(.., len)| len).sum());
     let mut records = Vec::new();
     for (id, path, len) in packs {
@@ -114,13 +116,14 @@ fn index_pack(
     let mut chunks = Vec::new();
     for entry in &index.entries {
         match entry.kind {
-            EntryKind::Chunk => chunks.push(NewChunk {
+            EntryKind::Chunk | EntryKind::Anew => chunks.push(NewChunk {
                 id: entry.id,
                 offset: entry.offset,
                 stored_len: entry.stored_len,
                 plain_len: entry.plain_len,
                 encoding: entry.encoding as u8,
                 bases: entry.bases.clone(),
+                is_anew: entry.kind == EntryKind::Anew,
             }),
             EntryKind::Record => match read_entry(&*file, entry, &[]).and_then(|plain| parse_record(&plain)) {
                 Ok(record) => records.push(record),
@@ -128,7 +131,7 @@ fn index_pack(
             },
         }
     }
-    Ok(NewPack { id, bytes: len, chunks })
+    Ok(NewPack { id, bytes: len, sealed: index.sealed, chunks })
 }
 
 fn parse_record(plain: &[u8]) -> Result<Record> {
@@ -154,9 +157,10 @@ fn publish_records(
     let (playtests, records) = take_playtests(records);
     let (builds, milestones, last_serial) = sort_records(records);
     let (builds, renamed) = place_builds(builds, &mut report.problems)?;
-    let written = if renamed.is_empty() { None } else { Some(write_anew(disk, catalogue, &renamed)?) };
     catalogue.publish(|publish| {
-        written.map_or(Ok(()), |pack| publish.add_pack(&pack))?;
+        if !renamed.is_empty() {
+            publish.add_pack(&write_anew(disk, catalogue, &renamed, publish.next_pack_time()?)?)?;
+        }
         let mut numbers = HashSet::new();
         for build in builds {
             numbers.insert(build.number);
@@ -236,10 +240,15 @@ fn sort_records(records: Vec<Record>) -> (Vec<Build>, Vec<Milestone>, u64) {
 }
 
 /// Writes builds under their new names to a pack, so that the next repair finds them under the same.
-fn write_anew(disk: &Arc<dyn Disk>, catalogue: &Arc<Catalogue>, renamed: &[Build]) -> Result<NewPack> {
+fn write_anew(
+    disk: &Arc<dyn Disk>,
+    catalogue: &Arc<Catalogue>,
+    renamed: &[Build],
+    sealed: PackTime,
+) -> Result<NewPack> {
     create_pack_folders(&**disk)?;
     let records: Vec<Record> = renamed.iter().map(|build| Record::Build(Box::new(build.clone()))).collect();
-    Store::new(disk.clone(), catalogue.clone()).write_records(&records)
+    Store::new(disk.clone(), catalogue.clone()).write_records(&records, sealed)
 }
 
 /// Gives builds that were never published the next free numbers and ids, where theirs were given out again; returns all

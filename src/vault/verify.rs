@@ -197,9 +197,11 @@ impl Check<'_> {
 
     /// Compares what the catalogue says of the chunks of pack `number` with what the pack says.
     fn places(&self, number: i64, pack: PackId, entries: &[PackEntry]) -> Result<()> {
-        let chunks: Vec<&PackEntry> = entries.iter().filter(|entry| entry.kind == EntryKind::Chunk).collect();
+        let chunks: Vec<&PackEntry> = entries.iter().filter(|entry| entry.kind.is_chunk()).collect();
         let ids: Vec<ChunkId> = chunks.iter().map(|entry| entry.id).collect();
         let wrong = |(entry, place): &(&&PackEntry, Option<ChunkPlace>)| match place {
+            // What is stored anew takes the place of all that was stored before.
+            Some(place) if place.pack < number && entry.kind == EntryKind::Anew => true,
             // A chunk that is in two packs is known in one of them; that one is asked later.
             Some(place) if place.pack != number => {
                 self.elsewhere.lock().entry(place.pack).or_default().push(entry.id);

@@ -644,6 +644,7 @@ fn every_command_answers_with_one_object() {
         &["verify"],
         &["stats"],
         &["stats", "latest", "--by", "folder"],
+        &["optimize", "--for", "1m"],
         &["repair"],
         &["completions", "bash"],
         &["man"],

@@ -15,6 +15,11 @@ fn a_killed_milestone_is_set_or_not() {
 }
 
 #[test]
+fn a_killed_optimize_loses_nothing_and_goes_on() {
+    kills::kill_optimizes(seed(), 8);
+}
+
+#[test]
 fn a_killed_repair_loses_nothing() {
     kills::kill_repairs(seed(), 12);
 }

@@ -20,6 +20,7 @@ mod kill;
 mod model;
 #[cfg(target_os = "linux")]
 mod mount;
+mod optimize;
 #[cfg(target_os = "linux")]
 mod play;
 #[cfg(target_os = "linux")]

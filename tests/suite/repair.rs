@@ -1,7 +1,7 @@
 //! Packs are the truth: the catalogue can be lost.
 
 use crate::support::{Scene, assert_same, make_game, read_tree, settle, write};
-use gamevault::catalogue::{Build, Milestone, Record};
+use gamevault::catalogue::{Build, Milestone, PackTime, Record};
 use gamevault::id::BuildNumber;
 use gamevault::name::RefName;
 use gamevault::progress::Progress;
@@ -68,7 +68,7 @@ fn a_build_whose_record_was_written_but_not_published_is_kept_under_a_new_name()
     let mut stray = published.clone();
     stray.created.secs -= 1;
     stray.info.message = Some("killed".into());
-    scene.vault.store().write_records(&[Record::Build(Box::new(stray))]).unwrap();
+    scene.vault.store().write_records(&[Record::Build(Box::new(stray))], PackTime::default()).unwrap();
     let Scene { dir, vault } = scene;
     drop(vault);
     let report = Vault::repair(&dir.path().join("vault"), &Progress::new()).unwrap();
@@ -108,7 +108,7 @@ fn milestones_outlive_those_that_were_never_published() {
     created.secs -= 1;
     let removed = Record::MilestoneRemoved { name: RefName::new("none").unwrap(), serial: 2, created };
     for record in [stray("alpha", 2), stray("beta", 3), removed] {
-        scene.vault.store().write_records(&[record]).unwrap();
+        scene.vault.store().write_records(&[record], PackTime::default()).unwrap();
     }
     set("alpha");
     set("gamma");
@@ -126,7 +126,7 @@ fn records_with_impossible_numbers_are_left_out() {
     let build = scene.snapshot("game").build;
     for number in [0, 1 << 63, u64::MAX, u64::MAX] {
         let hostile = Build { number: BuildNumber(number), ..build.clone() };
-        scene.vault.store().write_records(&[Record::Build(Box::new(hostile))]).unwrap();
+        scene.vault.store().write_records(&[Record::Build(Box::new(hostile))], PackTime::default()).unwrap();
     }
     let Scene { dir, vault } = scene;
     drop(vault);

@@ -11,6 +11,7 @@ pub mod init;
 pub mod man;
 pub mod milestone;
 pub mod mount;
+pub mod optimize;
 pub mod play;
 pub mod repair;
 pub mod restore;
@@ -52,6 +53,7 @@ pub fn run(command: Command, context: &Context) -> Outcome {
         Command::Workspace(arguments) => workspace::run(arguments, context),
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Stats(arguments) => stats::run(&arguments, context),
+        Command::Optimize(arguments) => optimize::run(&arguments, context),
         Command::Repair(arguments) => repair::run(&arguments, context),
         Command::Engine(arguments) => engine::run(&arguments, context),
         Command::Doctor(arguments) => doctor::run(&arguments, context),

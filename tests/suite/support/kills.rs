@@ -273,6 +273,33 @@ pub fn kill_milestones(seed: u64, rounds: usize) {
     scene.check_repair();
 }
 
+/// Kills `rounds` runs of optimize, with a new build before each; every build must come back after each, also from a
+/// catalogue that is rebuilt.
+pub fn kill_optimizes(seed: u64, rounds: usize) {
+    let mut scene = Scene::new(seed);
+    let mut takes = Duration::from_millis(100);
+    for round in 0..rounds {
+        scene.change_folder();
+        scene.finish(&["snapshot", "game"]);
+        let ended = scene.kill(&["optimize", "--squeeze"], takes);
+        {
+            let vault = scene.vault();
+            scene.accept_builds(&vault);
+            assert_no_problems(&vault);
+        }
+        if round % 3 == 2 {
+            scene.finish(&["repair"]);
+            scene.accept_builds(&scene.vault());
+        }
+        if round % 2 == 1 {
+            takes = takes.max(scene.finish(&["optimize", "--squeeze"]).1);
+        } else if !ended {
+            takes = takes.mul_f64(1.2);
+        }
+    }
+    scene.check_repair();
+}
+
 /// Kills `rounds` repairs; the next one must find all.
 pub fn kill_repairs(seed: u64, rounds: usize) {
     let mut scene = Scene::new(seed);

@@ -1,0 +1,146 @@
+//! Chunks of older builds are stored anew in smaller forms, and packs with little left in them are removed.
+//!
+//! The newest build and the milestones stay as they were written: those are read. What only older builds and playtests
+//! use is idle: there is time for a higher level, and for differences that ingest could not make. `marks` tells what is
+//! idle, `walk` goes through it file by file, `packs` removes what nobody needs any more. One process does it at a time;
+//! snapshots, mounts and sessions go on beside it.
+
+mod marks;
+mod packs;
+mod walk;
+
+use super::{Vault, try_lock_for_a_moment};
+use crate::disk::DiskFile;
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
+use crate::store::{Effort, Gain};
+use marks::Marks;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use walk::Walk;
+
+/// The file whose lock says that a process is at it.
+const LOCK: &str = "optimize.lock";
+
+/// How chunks are stored anew.
+#[derive(Debug, Clone, Default)]
+pub struct OptimizeOptions {
+    /// Spend about ten times as long for a few percent more.
+    pub squeeze: bool,
+    /// Stop after this time; the next run goes on there.
+    pub time_limit: Option<Duration>,
+    /// Look for smaller forms and change nothing.
+    pub dry_run: bool,
+}
+
+/// What was stored anew.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct OptimizeReport {
+    /// Idle chunks that a smaller form was looked for of.
+    pub chunks_looked_at: u64,
+    /// Their plain bytes.
+    pub bytes_looked_at: u64,
+    /// Chunks that are stored by themselves as before, and smaller.
+    pub own_smaller: u64,
+    /// Chunks that are differences to the same chunks as before, and smaller.
+    pub differences_smaller: u64,
+    /// Chunks that have become differences.
+    pub differences_new: u64,
+    /// Bytes by which all these are smaller.
+    pub bytes_gained: u64,
+    /// Chunks that were moved as they are out of packs with little left in them.
+    pub chunks_moved: u64,
+    /// Packs that were removed.
+    pub packs_removed: u64,
+    /// Bytes of all packs before.
+    pub pack_bytes_before: u64,
+    /// Bytes of all packs after.
+    pub pack_bytes_after: u64,
+    /// All that is idle has been looked at; else the time was up.
+    pub is_complete: bool,
+}
+
+impl OptimizeReport {
+    fn add(&mut self, gained: Option<(Gain, u64)>, plain_len: u64) {
+        self.chunks_looked_at += 1;
+        self.bytes_looked_at += plain_len;
+        if let Some((gain, bytes)) = gained {
+            self.bytes_gained += bytes;
+            *match gain {
+                Gain::Own => &mut self.own_smaller,
+                Gain::Finer => &mut self.differences_smaller,
+                Gain::Difference => &mut self.differences_new,
+            } += 1;
+        }
+    }
+}
+
+impl Vault {
+    /// Stores idle chunks anew where that takes less room, and removes packs that nobody needs any more.
+    ///
+    /// Whatever ends it, what was done is kept, and the next run goes on.
+    ///
+    /// # Errors
+    /// `Busy` while another process does it; `Interrupted` when `progress` says so; `Corrupt`, `NoSpace` or `Io` from the
+    /// vault.
+    pub fn optimize(&self, options: &OptimizeOptions, progress: &Progress) -> Result<OptimizeReport> {
+        let _lock = self.optimize_lock()?;
+        let started = Instant::now();
+        let catalogue = self.store().catalogue();
+        catalogue.prepare_optimize()?;
+        let mut report = OptimizeReport { pack_bytes_before: self.pack_bytes()?, ..OptimizeReport::default() };
+        if !options.dry_run {
+            self.store().clear_unregistered()?;
+            report.packs_removed += self.store().remove_retired()?;
+        }
+        let marks = Marks::read(self, progress)?;
+        let mut walk = Walk {
+            vault: self,
+            progress,
+            effort: if options.squeeze { Effort::Squeeze } else { Effort::Idle },
+            is_dry: options.dry_run,
+            deadline: options.time_limit.map(|limit| started + limit),
+            marks,
+            types: walk::Types::default(),
+            batch: Vec::new(),
+            tried: Vec::new(),
+            report,
+            left: HashMap::new(),
+        };
+        let walked = walk.all();
+        // Whatever ended it, what was found so far is kept.
+        let kept = if options.dry_run { Ok(()) } else { walk.keep() };
+        let Walk { mut report, left, .. } = walk;
+        report.is_complete = walked?;
+        kept?;
+        if !options.dry_run {
+            packs::compact(self, progress, &left, &mut report)?;
+        }
+        report.pack_bytes_after = self.pack_bytes()?;
+        Ok(report)
+    }
+
+    fn pack_bytes(&self) -> Result<u64> {
+        Ok(self.store().catalogue().packs()?.iter().map(|(.., len)| len).sum())
+    }
+
+    fn optimize_lock(&self) -> Result<Arc<dyn DiskFile>> {
+        let open = || self.disk.open_writable(Path::new(LOCK));
+        let lock = open().or_else(|error| match error.kind() {
+            ErrorKind::NotFound => match self.disk.create(Path::new(LOCK)) {
+                Err(error) if error.kind() == ErrorKind::Exists => open(),
+                result => result,
+            },
+            _ => Err(error),
+        })?;
+        match try_lock_for_a_moment(&*lock, true)? {
+            true => Ok(lock),
+            false => {
+                let message = format!("the vault {} is being optimized already", self.dir().display());
+                Err(Error::new(ErrorKind::Busy, message).with_hint("let the other process end, or stop it"))
+            }
+        }
+    }
+}
