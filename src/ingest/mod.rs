@@ -19,6 +19,7 @@ mod tree_builder;
 pub use commit::{Draft, Replaces, publish};
 pub use earlier::{Aligner, Around, EarlierVersion, NewChunk};
 pub use pipeline::{ByteSource, GrowingFile, Ingested, What, ingest_bytes};
+pub use plan::Bundle;
 
 use crate::error::Result;
 use crate::id::ChunkId;

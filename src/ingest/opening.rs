@@ -1,7 +1,7 @@
 //! Compressed bytes that changed are opened and stored as differences of what they say, where that pays.
 
 use super::earlier::{Anchors, EarlierVersion, Text};
-use super::plan::{BlockPlace, Bundle};
+use super::plan::{BlockPlace, Bundle, run_of};
 use crate::codec::opened::{self, BaseText, Hint, Lz4Block, Opener, Piece, Reading, Refusal};
 use crate::content::Extent;
 use crate::error::Result;
@@ -279,15 +279,6 @@ impl BundleText<'_> {
         let text = self.store.text_of(&Reading::Each(vec![blocks]), &[id.key()])?;
         Ok(Some((self.blocks[run.start].text_offset, text)))
     }
-}
-
-/// Returns the blocks that `extent` is made of; `None` if it is no run of whole ones.
-fn run_of(blocks: &[BlockPlace], extent: &Extent) -> Option<Range<usize>> {
-    let from = blocks.partition_point(|place| place.offset < extent.offset);
-    let to = blocks.partition_point(|place| place.end() <= extent.end());
-    let run = blocks.get(from..to)?;
-    let is_whole = run.first()?.offset == extent.offset && run.last()?.end() == extent.end();
-    is_whole.then_some(from..to)
 }
 
 impl Text for BundleText<'_> {

@@ -8,6 +8,7 @@ use super::earlier::EarlierVersion;
 use super::pipeline::ByteSource;
 use crate::codec::filter::Place;
 use crate::codec::opened::Lz4Block;
+use crate::content::Extent;
 use crate::error::Result;
 use crate::lens::shape::Shape;
 use crate::lens::{self, Coding, Format, Node, Part, Parts, ReadAt};
@@ -44,14 +45,14 @@ struct PlannedPart {
 }
 
 /// A bundle of Unity: one text in blocks.
-pub(super) struct Bundle {
+pub struct Bundle {
     pub(super) blocks: Vec<BlockPlace>,
     pub(super) nodes: Vec<Node>,
 }
 
 /// A block, in the file and in the text.
 #[derive(Clone, Copy)]
-pub(super) struct BlockPlace {
+pub struct BlockPlace {
     pub(super) offset: u64,
     pub(super) text_offset: u64,
     pub(super) block: Lz4Block,
@@ -206,6 +207,18 @@ impl Plan {
 const MAX_PNG_LEN: u64 = 256 << 10;
 
 impl Bundle {
+    /// Returns the bundle that a stored file is; `None` if it is none, or cannot be read.
+    pub fn of_stored(version: &EarlierVersion<'_>, name: &[u8]) -> Option<Bundle> {
+        let parts = lens::parts(version, version.content.size, name).ok()??;
+        (parts.format == Format::UnityFs).then(|| Bundle::new(parts))
+    }
+
+    /// Returns the blocks that a chunk of the file is made of; `None` if it is no run of whole ones.
+    pub fn run_of(&self, extent: &Extent) -> Option<Vec<Lz4Block>> {
+        let run = run_of(&self.blocks, extent)?;
+        Some(self.blocks[run].iter().map(|place| place.block).collect())
+    }
+
     fn new(parts: Parts) -> Bundle {
         let mut text_offset = 0;
         let mut blocks = Vec::with_capacity(parts.parts.len());
@@ -253,6 +266,15 @@ impl Bundle {
         let before = was.nodes.iter().find(|before| before.name == node.name)?;
         Some(before.plain_offset as i64 - node.plain_offset as i64)
     }
+}
+
+/// Returns the blocks that `extent` is made of; `None` if it is no run of whole ones.
+pub(super) fn run_of(blocks: &[BlockPlace], extent: &Extent) -> Option<Range<usize>> {
+    let from = blocks.partition_point(|place| place.offset < extent.offset);
+    let to = blocks.partition_point(|place| place.end() <= extent.end());
+    let run = blocks.get(from..to)?;
+    let is_whole = run.first()?.offset == extent.offset && run.last()?.end() == extent.end();
+    is_whole.then_some(from..to)
 }
 
 /// A source as the lenses read it.

@@ -5,10 +5,12 @@
 //! its start, and none grows but by what [`MAX_IDLE_DEPTH`] allows.
 
 use super::encode::{BASE_COST, Best, Differ, Encoded, MAX_SIMILAR};
+use super::opened::own_form;
 use super::pack::{EntryKind, PackEntry};
 use super::{Class, MAX_DEPTH, Store};
 use crate::catalogue::ChunkPlace;
 use crate::codec::features::super_features;
+use crate::codec::opened::{self, Hint, Opener};
 use crate::codec::{Encoder, Encoding};
 use crate::error::Result;
 use crate::id::{ChunkId, ChunkKey};
@@ -52,6 +54,8 @@ pub struct Candidate<'a> {
     pub bases: &'a [ChunkId],
     /// The index of the one of them that has most of its place.
     pub main: usize,
+    /// What the chunk is a whole stream or run of, when it is worth opening.
+    pub opener: Option<Opener<'a>>,
     /// Tells which similar chunks may be its base; `None` when others are differences to it.
     pub may_be_base: Option<&'a dyn Fn(ChunkKey) -> bool>,
 }
@@ -65,6 +69,8 @@ pub enum Gain {
     Finer,
     /// It has become a difference to others.
     Difference,
+    /// What it says is stored instead of how it says it.
+    Opened,
 }
 
 /// Looks for smaller forms; keeps its working memory, so one serves a thread for all its chunks.
@@ -73,13 +79,37 @@ pub struct Recoder {
     differ: Differ,
     best: Option<(Gain, Encoding, Vec<ChunkKey>)>,
     stored: Vec<u8>,
+    /// How the last run of blocks was written.
+    hint: Hint,
 }
 
 impl Recoder {
     /// Returns one that spends so much.
     pub fn new(effort: Effort) -> Recoder {
         let level = effort.level();
-        Recoder { encoder: Encoder::new(level), differ: Differ::new(level), best: None, stored: Vec::new() }
+        Recoder {
+            encoder: Encoder::new(level),
+            differ: Differ::new(level),
+            best: None,
+            stored: Vec::new(),
+            hint: Hint::default(),
+        }
+    }
+
+    /// Opens the chunk if that is smaller than `limit`; returns the new limit.
+    fn try_opening(&mut self, candidate: &Candidate<'_>, limit: usize) -> usize {
+        let Some(opener) = candidate.opener else { return limit };
+        let Ok(pieces) = opened::open(opener, candidate.plain, &mut self.hint) else { return limit };
+        let [piece] = &pieces[..] else { return limit };
+        // It has to be made again by whoever reads it, so it has to pay.
+        let most = limit / 10 * 9;
+        let stored = own_form(piece, &mut self.encoder);
+        if piece.stored != (0..candidate.plain.len()) || stored.len() >= most {
+            return limit;
+        }
+        self.stored = stored;
+        self.best = Some((Gain::Opened, Encoding::Opened, Vec::new()));
+        self.stored.len()
     }
 
     /// Takes the difference of `plain` to `base` if it is smaller than `limit`; returns the new limit.
@@ -123,6 +153,7 @@ impl Store {
             }
         }
         limit = self.try_new_bases(candidate, recoder, limit)?;
+        limit = recoder.try_opening(candidate, limit);
         Ok(recoder.best.as_ref().map(|(gain, ..)| (*gain, (was - limit) as u64)))
     }
 

@@ -3,8 +3,8 @@
 use super::decode::Reach;
 use super::encode::{BASE_COST, Differ};
 use super::{MAX_DEPTH, Store};
-use crate::codec::Encoding;
 use crate::codec::opened::{self, BaseText, Opener, Payload, Piece, Reading};
+use crate::codec::{Encoder, Encoding};
 use crate::error::{Error, Result};
 use crate::id::ChunkKey;
 
@@ -103,6 +103,14 @@ impl Store {
             Some(OpenedForm { bases, stored: opened::stored(base, encoding, &payload) })
         }))
     }
+}
+
+/// Returns the stored bytes of a piece whose text stands for itself, as `encoder` makes it.
+pub(super) fn own_form(piece: &Piece, encoder: &mut Encoder) -> Vec<u8> {
+    let (encoding, text) = encoder.encode(&piece.plain, None);
+    let base = BaseText { reading: Reading::Each(Vec::new()), window: 0..0 };
+    let payload = Payload { recipe: &piece.recipe, plain_len: piece.plain.len(), delta: text };
+    opened::stored(&base, encoding, &payload)
 }
 
 fn read_closed(opener: Opener<'_>, stream: &[u8]) -> Result<Vec<u8>> {

@@ -53,6 +53,7 @@ fn describe(report: &OptimizeReport, dry_run: bool) -> String {
         (report.own_smaller, "by themselves"),
         (report.differences_smaller, "as differences"),
         (report.differences_new, "as new differences"),
+        (report.opened, "opened"),
     ];
     let kinds = kinds.map(|(count, how)| format!("{} {how}", text::grouped(count))).join(", ");
     let mut lines = vec![looked, format!("{could} smaller by {}: {kinds}", text::size(report.bytes_gained))];

@@ -7,7 +7,7 @@
 //!        opened itself, and for each block its stored length × 2 + is it compressed, and its plain length
 //! …      of deflate: bytes in the bases before the stream
 //! …      of what the bases say, so much is left out, and so much is used
-//! 1      how the text is stored: encoding 2 or 3 of a chunk
+//! 1      how the text is stored: any encoding of a chunk but opened
 //! …      recipe, length of the text, difference: see `codec::opened::Payload`
 //! ```
 
@@ -72,8 +72,10 @@ impl<'a> Form<'a> {
         };
         let (start, len) = (fields.len()?, fields.len()?);
         let encoding = match Encoding::from_number(fields.byte()?)? {
-            encoding @ (Encoding::Prefix | Encoding::Differences) => encoding,
-            _ => return Err(Error::corrupt("the text of an opened chunk is in an encoding that it cannot have")),
+            Encoding::Opened => {
+                return Err(Error::corrupt("the text of an opened chunk is in an encoding that it cannot have"));
+            }
+            encoding => encoding,
         };
         let window = start..start.saturating_add(len);
         Ok(Form { base: BaseText { reading, window }, encoding, payload: Payload::decode(fields.rest())? })

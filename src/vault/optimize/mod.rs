@@ -48,6 +48,8 @@ pub struct OptimizeReport {
     pub differences_smaller: u64,
     /// Chunks that have become differences.
     pub differences_new: u64,
+    /// Compressed chunks of which what they say is stored instead.
+    pub opened: u64,
     /// Bytes by which all these are smaller.
     pub bytes_gained: u64,
     /// Chunks that were moved as they are out of packs with little left in them.
@@ -72,6 +74,7 @@ impl OptimizeReport {
                 Gain::Own => &mut self.own_smaller,
                 Gain::Finer => &mut self.differences_smaller,
                 Gain::Difference => &mut self.differences_new,
+                Gain::Opened => &mut self.opened,
             } += 1;
         }
     }

@@ -6,10 +6,10 @@ use super::marks::Marks;
 use super::{OptimizeReport, Vault};
 use crate::catalogue::ChunkPlace;
 use crate::codec::Encoding;
-use crate::content::Extent;
+use crate::codec::opened::{Lz4Block, Opener};
 use crate::error::{ErrorKind, Result};
 use crate::id::{ChunkId, ChunkKey};
-use crate::ingest::{Aligner, Around, EarlierVersion, NewChunk};
+use crate::ingest::{Aligner, Around, Bundle, EarlierVersion, NewChunk};
 use crate::manifest::{Content, Entry, EntryKind};
 use crate::progress::Progress;
 use crate::store::{Candidate, Effort, Gain, Recoder};
@@ -54,6 +54,25 @@ pub(super) struct Job {
     is_free: bool,
     tries_own: bool,
     extension: Box<[u8]>,
+    /// What it is, when it may be opened.
+    stream: Option<WholeStream>,
+}
+
+/// A chunk that is a compressed stream from its start to its end.
+enum WholeStream {
+    Blocks(Vec<Lz4Block>),
+    Png,
+    Jpeg,
+}
+
+impl WholeStream {
+    fn opener(&self) -> Opener<'_> {
+        match self {
+            WholeStream::Blocks(blocks) => Opener::Lz4 { blocks },
+            WholeStream::Png => Opener::Png,
+            WholeStream::Jpeg => Opener::Jpeg,
+        }
+    }
 }
 
 /// Two versions of one directory.
@@ -145,10 +164,15 @@ impl Walk<'_> {
             Ok(())
         })?;
         let version = newer.map(|content| EarlierVersion { reader, content });
+        let bundle = match idle.is_empty() {
+            true => None,
+            false => Bundle::of_stored(&EarlierVersion { reader, content: *content }, entry.name.as_bytes()),
+        };
         // Without a newer version that can be read, there are fewer candidates for bases.
         let mut aligner = None;
         let extension = extension_of(entry.name.as_bytes());
-        for (Extent { offset, .. }, id) in idle {
+        for (extent, id) in idle {
+            let offset = extent.offset;
             self.progress.check()?;
             if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
                 self.work_off()?;
@@ -175,7 +199,12 @@ impl Walk<'_> {
                 around = aligned.and_then(|found| found.ok()?.pop()).unwrap_or_default();
             }
             let tries_own = self.types.is_worth_trying(extension);
-            self.batch.push(Job { id, place, around, is_free, tries_own, extension: extension.into() });
+            let stream = match &bundle {
+                Some(bundle) => bundle.run_of(&extent).map(WholeStream::Blocks),
+                None if self.effort == Effort::Squeeze && extent.len == content.size => picture(extension),
+                None => None,
+            };
+            self.batch.push(Job { id, place, around, is_free, tries_own, extension: extension.into(), stream });
             if self.batch.len() == BATCH_LEN {
                 self.work_off()?;
             }
@@ -218,7 +247,7 @@ impl Walk<'_> {
 
     fn look_at(&self, job: &Job, recoder: &mut Recoder) -> Result<Option<(Gain, u64)>> {
         let store = self.vault.store();
-        if !job.tries_own && !job.is_free && job.place.bases.is_empty() {
+        if !job.tries_own && !job.is_free && job.place.bases.is_empty() && job.stream.is_none() {
             return Ok(None);
         }
         let Some(plain) = self.sound(job.id)? else { return Ok(None) };
@@ -230,6 +259,7 @@ impl Walk<'_> {
             tries_own: job.tries_own,
             bases: &job.around.chunks,
             main: job.around.main,
+            opener: job.stream.as_ref().map(WholeStream::opener),
             may_be_base: job.is_free.then_some(&may_be_base),
         };
         let found = store.find_smaller(&candidate, recoder)?;
@@ -262,6 +292,16 @@ fn number(effort: Effort) -> u8 {
     match effort {
         Effort::Idle => 1,
         Effort::Squeeze => 2,
+    }
+}
+
+/// Returns how pictures with this extension are opened; slow to make again, and so only when asked for.
+fn picture(extension: &[u8]) -> Option<WholeStream> {
+    let is = |known: &str| extension.eq_ignore_ascii_case(known.as_bytes());
+    match () {
+        () if is("png") => Some(WholeStream::Png),
+        () if is("jpg") || is("jpeg") => Some(WholeStream::Jpeg),
+        () => None,
     }
 }
 
