@@ -107,6 +107,25 @@ impl Catalogue {
         })
     }
 
+    /// Returns the dictionary for small files of type `kind`, if one was learned.
+    pub fn dictionary(&self, kind: &[u8]) -> Result<Option<ChunkId>> {
+        let id: Option<Vec<u8>> = self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT id FROM dictionary WHERE kind = ?1")?;
+            statement.query_row([kind], |row| row.get(0)).optional()
+        })?;
+        Ok(id.and_then(|id| ChunkId::from_slice(&id).ok()))
+    }
+
+    /// Remembers the dictionary for small files of type `kind`.
+    pub fn set_dictionary(&self, kind: &[u8], id: ChunkId) -> Result<()> {
+        self.write(|connection| {
+            connection
+                .execute("INSERT OR REPLACE INTO dictionary (kind, id) VALUES (?1, ?2)", params![kind, &id.0[..]])
+                .map(drop)
+                .map_err(|error| self.failure(error))
+        })
+    }
+
     /// Returns the key of a chunk that starts with `start`; `None` if no registered pack has one.
     pub fn chunk_like(&self, start: [u8; 4]) -> Result<Option<ChunkKey>> {
         self.read(|connection| {

@@ -48,3 +48,9 @@ CREATE TABLE seen (
     root    BLOB,                       -- 32 bytes, the top node of the content
     PRIMARY KEY (folder, name)
 ) WITHOUT ROWID;
+
+-- Dictionaries that were learned for small files of a type; without them new ones are.
+CREATE TABLE dictionary (
+    kind    BLOB PRIMARY KEY,           -- the extension of their names in lower case
+    id      BLOB NOT NULL               -- 32 bytes, the chunk
+) WITHOUT ROWID;

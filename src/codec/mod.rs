@@ -47,6 +47,8 @@ pub enum Encoding {
     Opened = 4,
     /// Pixels, blocks of textures, sound or records, foreseen from their neighbours; see [`filter`].
     Filtered = 5,
+    /// A zstd frame made with a dictionary, which is the base; see [`dictionary`].
+    Dictionary = 6,
 }
 
 impl Encoding {
@@ -62,6 +64,7 @@ impl Encoding {
             3 => Ok(Encoding::Differences),
             4 => Ok(Encoding::Opened),
             5 => Ok(Encoding::Filtered),
+            6 => Ok(Encoding::Dictionary),
             _ => Err(Error::corrupt(format!("the encoding {number} is unknown to this version"))),
         }
     }
@@ -85,6 +88,7 @@ impl Encoding {
             Encoding::Differences => ("byte-delta", "differences to similar bytes, byte for byte"),
             Encoding::Opened => ("opened", "compressed streams, as differences of what they say"),
             Encoding::Filtered => ("filtered", "pixels, sound or records, foreseen from their neighbours"),
+            Encoding::Dictionary => ("dictionary", "small files, with what others of their type have in common"),
         }
     }
 }
@@ -163,6 +167,11 @@ pub fn decode(encoding: Encoding, stored: &[u8], base: &[u8], plain_len: usize) 
         Encoding::Prefix => plain = prefix::decode(base, stored, plain_len)?,
         Encoding::Differences => plain = byte_delta::decode(base, stored, plain_len)?,
         Encoding::Filtered => plain = filter::decode(stored, plain_len)?,
+        Encoding::Dictionary => {
+            let dictionary = dictionary::Dictionary::new(base, ZSTD_LEVEL);
+            let dictionary = dictionary.ok_or_else(|| Error::corrupt("the base is no dictionary"))?;
+            plain = dictionary.decode(stored, plain_len)?;
+        }
         Encoding::Opened => plain = opened::Form::parse(stored)?.bytes(base, plain_len)?,
     }
     if plain.len() != plain_len {

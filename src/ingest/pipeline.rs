@@ -3,10 +3,10 @@
 //! A file is read in segments. The chunks of a large segment are hashed and encoded by all cores, those of a small one
 //! where they are; the memory in use is one segment a reading thread, whatever the size of the file.
 
+use super::cutter::MIN_CHUNK_LEN;
 use super::earlier::{Aligner, Around, EarlierVersion, NewChunk};
 use super::opening::{Before, BundleAligner, OpenedPiece, Track, open_run, open_stream};
 use super::plan::{Plan, Stream, StreamKind};
-use crate::codec::filter::Place;
 use crate::codec::opened::{Hint, Opener};
 use crate::disk::{DiskFile, host};
 use crate::error::{Error, Result};
@@ -29,6 +29,9 @@ const SEGMENT_LEN: usize = 4 << 20;
 /// Chunks from which on handing a segment to all cores pays: below, files side by side keep the cores busy, and waking
 /// threads for a few chunks costs more than hashing them.
 const PARALLEL_CHUNKS: usize = 32;
+
+/// Extensions longer than this are parts of names.
+const MAX_KIND_LEN: usize = 12;
 
 /// Bytes that can be read at any place: a file of the host, or one of the spool.
 pub trait ByteSource: Sync {
@@ -197,11 +200,13 @@ impl GrowingFile {
     ) -> Result<()> {
         // Without an earlier version that can be read, chunks have fewer candidates for bases, and nothing is lost.
         let aligner = what.earlier.and_then(|version| Aligner::new(version).ok());
-        let plan = match piece.is_last && self.stored_len == 0 {
+        let is_all = piece.is_last && self.stored_len == 0;
+        let plan = match is_all {
             true => Plan::new(source, piece.end, what.name, what.earlier.as_ref())?,
             // A head that was stored before the end was known was cut without a plan, and so is the rest.
             false => Plan::default(),
         };
+        let kind = if is_all && piece.end < MIN_CHUNK_LEN as u64 { kind_of(what.name) } else { Vec::new() };
         thread_local! {
             // Two segments' worth at most, reused from file to file: allocating it anew would cost a page fault a page.
             static SEGMENT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -217,6 +222,7 @@ impl GrowingFile {
                 earlier: what.earlier,
                 aligner,
                 plan,
+                kind,
                 track: Track::default(),
             };
             while ingest.file.stored_len < end {
@@ -256,6 +262,8 @@ struct FileIngest<'a> {
     earlier: Option<EarlierVersion<'a>>,
     aligner: Option<Aligner<'a>>,
     plan: Plan,
+    /// The extension of the file's name in lower case, of one that is a single chunk.
+    kind: Vec<u8>,
     /// Of a bundle that is not new.
     track: Track,
 }
@@ -336,7 +344,7 @@ impl FileIngest<'_> {
         let mut start = 0;
         for OpenedPiece { end, id, form } in pieces {
             let plain = &bytes[start..end];
-            let put = self.store.put_opened(&chunk(id, plain, &Around::default(), None), &form)?;
+            let put = self.store.put_opened(&chunk(id, plain, &Around::default()), &form)?;
             self.take_put(put, (end - start) as u64)?;
             start = end;
         }
@@ -370,14 +378,13 @@ impl FileIngest<'_> {
             };
             bases.push(base);
         }
-        drop(aligner);
         let store = self.store;
         // What worked for one run is tried first for the others.
         let hint = Mutex::new(Hint::default());
         let forms = bases.into_par_iter().enumerate().map(|(index, base)| {
             let blocks = &bundle.blocks[runs[index].clone()];
             let nothing = Around::default();
-            let closed = chunk(ids[index], slices[index], &nothing, None);
+            let closed = chunk(ids[index], slices[index], &nothing);
             if let Some(base) = base {
                 let mut own_hint = *hint.lock();
                 let opened = open_run(store, blocks, slices[index], base, &mut own_hint)?;
@@ -451,11 +458,12 @@ impl FileIngest<'_> {
             // As without an earlier version.
             aligner.align(&chunks.collect::<Vec<_>>()).unwrap_or_default()
         });
-        let (store, plan) = (self.store, &self.plan);
+        let (store, plan, kind) = (self.store, &self.plan, &self.kind[..]);
         let put = |index: usize| {
             let none = Around::default();
             let around = around.get(index).unwrap_or(&none);
-            store.put_chunk(&chunk(cuts[index].1, plain(index), around, plan.place(offset(index))))
+            let known = chunk(cuts[index].1, plain(index), around);
+            store.put_chunk(&Chunk { place: plan.place(offset(index)), kind, ..known })
         };
         let puts: Vec<Put> = match cuts.len() >= PARALLEL_CHUNKS {
             false => (0..cuts.len()).map(put).collect::<Result<_>>()?,
@@ -483,9 +491,17 @@ impl FileIngest<'_> {
     }
 }
 
-fn chunk<'a>(id: ChunkId, plain: &'a [u8], around: &'a Around, place: Option<Place>) -> Chunk<'a> {
+fn chunk<'a>(id: ChunkId, plain: &'a [u8], around: &'a Around) -> Chunk<'a> {
     let earlier = Earlier { chunks: &around.chunks, main: around.main };
-    Chunk { id, plain, class: Class::Data, earlier, place }
+    Chunk { id, plain, class: Class::Data, earlier, place: None, kind: b"" }
+}
+
+/// Returns the extension of a name in lower case; nothing where there is none, or none that tells a type.
+fn kind_of(name: &[u8]) -> Vec<u8> {
+    match name.iter().rposition(|&byte| byte == b'.') {
+        Some(dot) if name.len() - dot <= MAX_KIND_LEN => name[dot + 1..].to_ascii_lowercase(),
+        _ => Vec::new(),
+    }
 }
 
 /// Fills `buf` from `offset` on, as far as there are bytes; returns how many.

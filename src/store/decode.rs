@@ -107,6 +107,10 @@ impl Store {
     }
 
     fn decoded(&self, stored: &Stored, reach: &mut Reach) -> Result<Vec<u8>> {
+        if let (Encoding::Dictionary, [key]) = (stored.encoding, &stored.bases[..]) {
+            // Made ready once for all the files of a type.
+            return self.dictionary(*key)?.decode(&stored.bytes, stored.plain_len);
+        }
         let base = match stored.encoding {
             Encoding::Opened => {
                 let parts = Form::parse(&stored.bytes)?;

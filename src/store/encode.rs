@@ -48,6 +48,8 @@ pub struct Chunk<'a> {
     pub earlier: Earlier<'a>,
     /// What is known of where they come from.
     pub place: Option<Place>,
+    /// The type of the file, by which small ones have a dictionary; empty if it has none.
+    pub kind: &'a [u8],
 }
 
 /// The chunks that stood around the same place in an earlier version of a file, in their order.
@@ -136,6 +138,7 @@ impl Store {
             }
         }
         let is_good = best.share(plain.len()) >= GOOD_SHARE;
+        let made = if is_good { None } else { self.with_dictionary(chunk, plain.len())? };
         let put = ENCODER.with(|encoder| {
             let mut encoder = encoder.borrow_mut();
             // What is this small already is not made smaller without a base.
@@ -149,7 +152,12 @@ impl Store {
                     if let Some(reason) = best.refused {
                         self.count(reason, plain.len() as u64);
                     }
-                    take(Encoded { encoding: own_encoding, bases: &[], stored: own })
+                    match &made {
+                        Some((key, made)) if made.len() + BASE_COST < own.len() => {
+                            take(Encoded { encoding: Encoding::Dictionary, bases: &[*key], stored: made })
+                        }
+                        _ => take(Encoded { encoding: own_encoding, bases: &[], stored: own }),
+                    }
                 }
             }
         })?;

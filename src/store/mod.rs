@@ -7,6 +7,7 @@ mod anew;
 mod chain;
 mod counters;
 mod decode;
+mod dictionaries;
 mod encode;
 mod opened;
 mod pack;
@@ -33,6 +34,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ChunkId, ChunkKey, PackId};
 use counters::Counters;
 use decode::Stored;
+use dictionaries::Dictionaries;
 use encode::Encoded;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -102,6 +104,7 @@ pub struct Store {
     writer: Writer,
     counters: Arc<Counters>,
     similar: Similar,
+    dictionaries: Dictionaries,
     recreated: Recreated,
     cache: Cache<ChunkKey, Arc<[u8]>, ByLength>,
     /// Bases, which nobody has checked against an id: what is decoded from them is checked.
@@ -129,6 +132,7 @@ impl Store {
             writer: Writer::new(disk.clone(), catalogue.clone(), counters.clone()),
             counters,
             similar: Similar::new(disk.clone()),
+            dictionaries: Dictionaries::new(),
             recreated: Recreated::new(disk.clone(), catalogue.clone()),
             cache: Cache::with_weighter(4096, CACHE_BYTES, ByLength),
             bases: Cache::with_weighter(2048, BASE_CACHE_BYTES, ByLength),
@@ -216,7 +220,14 @@ impl Store {
     /// # Errors
     /// As [`Store::put_chunk`].
     pub fn put(&self, plain: &[u8], class: Class) -> Result<Put> {
-        self.put_chunk(&Chunk { id: ChunkId::of(plain), plain, class, earlier: Earlier::default(), place: None })
+        self.put_chunk(&Chunk {
+            id: ChunkId::of(plain),
+            plain,
+            class,
+            earlier: Earlier::default(),
+            place: None,
+            kind: b"",
+        })
     }
 
     /// Stores a chunk unless it is there.

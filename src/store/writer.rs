@@ -76,6 +76,8 @@ struct OpenPack {
     buffer: Vec<u8>,
     /// Length of the file with the buffer.
     len: u64,
+    /// Packs that were not sealed when a chunk of theirs became a base here: lost with one of them, this one is lost.
+    needs: BTreeSet<u64>,
 }
 
 impl OpenPack {
@@ -155,6 +157,17 @@ impl Writer {
         }
         let open = slot.as_mut().expect("opened above");
         let (ticket, file) = (open.ticket, open.file.clone());
+        for base in &entry.bases {
+            match self.pending(*base) {
+                // What is stored anew is stored already.
+                Some(pending) if pending.slot == Class::Data as usize && pending.ticket != ticket => {
+                    open.needs.insert(pending.ticket);
+                }
+                Some(_) => {}
+                None if self.catalogue.chunk(*base)?.is_none() => return Err(lost_chunks()),
+                None => {}
+            }
+        }
         match open.append(entry, stored) {
             Ok(entry) => {
                 self.pending.lock().insert(key, Pending { entry, ticket, file, slot: number });
@@ -188,12 +201,22 @@ impl Writer {
         tickets.unsealed.insert(ticket);
         // The header says when the pack was sealed.
         let buffer = vec![0; pack::HEADER_LEN];
-        Ok(OpenPack { id, ticket, file, path, entries: Vec::new(), len: buffer.len() as u64, buffer })
+        Ok(OpenPack {
+            id,
+            ticket,
+            file,
+            path,
+            entries: Vec::new(),
+            len: buffer.len() as u64,
+            buffer,
+            needs: BTreeSet::new(),
+        })
     }
 
     fn seal(&self, mut open: OpenPack) -> Result<()> {
         let result = (|| {
             open.write_buffer()?;
+            self.wait_for(&open.needs)?;
             // Most of it, before anybody has to wait for the transaction.
             open.file.sync()?;
             // Counts ride in a transaction that is made anyway: one of their own would cost a sync.
@@ -215,6 +238,18 @@ impl Writer {
         self.tickets.lock().unsealed.remove(&open.ticket);
         self.sealed.notify_all();
         Ok(())
+    }
+
+    /// Waits until other threads have sealed the packs that hold bases.
+    fn wait_for(&self, needs: &BTreeSet<u64>) -> Result<()> {
+        let mut tickets = self.tickets.lock();
+        while needs.iter().any(|ticket| tickets.unsealed.contains(ticket)) {
+            self.sealed.wait(&mut tickets);
+        }
+        match needs.iter().any(|ticket| tickets.lost.contains(ticket)) {
+            true => Err(lost_chunks()),
+            false => Ok(()),
+        }
     }
 
     fn lose(&self, open: &OpenPack) {
@@ -256,11 +291,15 @@ impl Writer {
         let Some(range) = ticket.packs() else { return Ok(true) };
         let tickets = self.tickets.lock();
         if tickets.lost.range(range.clone()).next().is_some() {
-            return Err(Error::new(crate::error::ErrorKind::Io, "a pack could not be written, its chunks are lost")
-                .with_hint("copy the files again"));
+            return Err(lost_chunks());
         }
         Ok(tickets.unsealed.range(range).next().is_none())
     }
+}
+
+fn lost_chunks() -> Error {
+    Error::new(crate::error::ErrorKind::Io, "a pack could not be written, its chunks are lost")
+        .with_hint("copy the files again")
 }
 
 /// Creates the file of a new pack among the open ones and locks it.
