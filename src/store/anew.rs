@@ -165,7 +165,7 @@ impl Store {
             choices.push((around.clone(), main));
         }
         if let Some(features) = super_features(candidate.plain) {
-            let similar = self.similar.find(&features.map(|feature| (feature >> 32) as u32));
+            let similar = self.similar.find(&features);
             for start in similar.into_iter().take(MAX_SIMILAR) {
                 let found = self.catalogue.chunk_like(start)?.filter(|key| !around.contains(key));
                 choices.extend(found.map(|key| (vec![key], key)));

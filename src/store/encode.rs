@@ -109,6 +109,11 @@ impl Differ {
     }
 }
 
+/// Returns how many bytes `plain` takes as a difference to `base`; its own length if that is not less.
+pub fn difference_len(base: &[u8], plain: &[u8]) -> usize {
+    Differ::with(|differ| differ.smallest(base, plain).map_or(plain.len(), |(_, stored)| stored.len()))
+}
+
 /// The smallest difference so far.
 #[derive(Default)]
 pub(super) struct Best {
@@ -129,8 +134,7 @@ impl Store {
         let mut features = None;
         if chunk.class == Class::Data && plain.len() >= MIN_DELTA_LEN {
             self.try_earlier(chunk, &mut best)?;
-            // Half of each is enough for the table.
-            features = super_features(plain).map(|features| features.map(|feature| (feature >> 32) as u32));
+            features = super_features(plain);
             if let Some(features) = &features
                 && best.share(plain.len()) < GOOD_SHARE
             {
@@ -167,6 +171,12 @@ impl Store {
         Ok(put)
     }
 
+    /// Returns how many bytes `plain` takes as a difference to what `bases` hold; its own length if that is not less, or
+    /// one of them cannot be read.
+    pub fn difference_len(&self, bases: &[ChunkKey], plain: &[u8]) -> usize {
+        self.sound_concat(bases).map_or(plain.len(), |base| difference_len(&base, plain))
+    }
+
     fn try_earlier(&self, chunk: &Chunk<'_>, best: &mut Best) -> Result<()> {
         let Earlier { chunks, main } = chunk.earlier;
         let bases: Vec<ChunkKey> = chunks.iter().map(ChunkId::key).collect();
@@ -177,7 +187,7 @@ impl Store {
         Ok(())
     }
 
-    fn try_similar(&self, chunk: &Chunk<'_>, features: &[u32; 3], best: &mut Best) -> Result<()> {
+    fn try_similar(&self, chunk: &Chunk<'_>, features: &[u64; 3], best: &mut Best) -> Result<()> {
         let mut tried = 0;
         for start in self.similar.find(features) {
             let found = match self.writer.pending_like(start) {

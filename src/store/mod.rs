@@ -22,7 +22,7 @@ pub(crate) use writer::create_pack_folders;
 
 pub use anew::{Candidate, Effort, Gain, Recoder};
 pub use chain::{MAX_BASE_BYTES, MAX_DEPTH};
-pub use encode::{Chunk, Earlier};
+pub use encode::{Chunk, Earlier, difference_len};
 pub use opened::{MAX_CLOSED_BYTES, OpenedForm};
 pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, entry_len, read_entry, read_index, read_time};
 pub use recreated::is_cache;

@@ -6,7 +6,7 @@
 //! ```text
 //! bucket: 8 slots                 slot
 //! OFFSET SIZE MEANING             OFFSET SIZE MEANING
-//! 0      8    first slot          0      4    super-feature; its first bits are the number of the bucket
+//! 0      8    first slot          0      4    bits 8 to 40 of the super-feature, whose first bits are the bucket's number
 //! 8      8    second, …           4      4    first bytes of the chunk's key; both zero: the slot is free
 //! ```
 
@@ -59,7 +59,7 @@ impl Similar {
     }
 
     /// Returns the starts of the keys of chunks that share a super-feature, each once; most shared first.
-    pub(super) fn find(&self, features: &[u32; 3]) -> Vec<KeyStart> {
+    pub(super) fn find(&self, features: &[u64; 3]) -> Vec<KeyStart> {
         self.use_table(|table| {
             let mut found: Vec<(KeyStart, usize)> = Vec::new();
             for &feature in features {
@@ -79,21 +79,17 @@ impl Similar {
     }
 
     /// Remembers a chunk; it takes the place of older ones with the same super-features.
-    pub(super) fn insert(&self, features: &[u32; 3], key: ChunkKey) {
+    pub(super) fn insert(&self, features: &[u64; 3], key: ChunkKey) {
         let is_full = self.use_table(|table| {
             for &feature in features {
                 table.insert(feature, key)?;
             }
             Ok(table.is_full())
         });
-        if is_full == Some(true)
-            && let Some(table) = &mut *self.table.write()
-            && table.is_full()
-        {
-            match table.grown(&*self.disk) {
-                Ok(grown) => *table = grown,
-                // It goes on with fewer entries.
-                Err(error) => tracing::debug!(%error, "the table of similar chunks could not grow"),
+        if is_full == Some(true) {
+            let mut slot = self.table.write();
+            if let Some(table) = slot.take_if(|table| table.is_full()) {
+                *slot = Some(table.grow(&*self.disk));
             }
         }
     }
@@ -144,15 +140,15 @@ impl Table {
         Ok(bucket)
     }
 
-    fn number(&self, feature: u32) -> u64 {
-        u64::from(feature >> (32 - self.bits))
+    fn number(&self, feature: u64) -> u64 {
+        feature >> (64 - self.bits)
     }
 
-    fn bucket(&self, feature: u32) -> Result<Bucket> {
+    fn bucket(&self, feature: u64) -> Result<Bucket> {
         self.read(self.number(feature))
     }
 
-    fn insert(&self, feature: u32, key: ChunkKey) -> Result<()> {
+    fn insert(&self, feature: u64, key: ChunkKey) -> Result<()> {
         let bucket = self.bucket(feature)?;
         let free = || slots(&bucket).position(|slot| slot == [0; SLOT_LEN]);
         let at = slot_of(&bucket, feature).or_else(|| {
@@ -162,7 +158,7 @@ impl Table {
         // In a full bucket any entry may be the one that is not asked for again.
         let at = at.unwrap_or(usize::from(key.0[15]) % BUCKET_SLOTS);
         let mut slot = [0; SLOT_LEN];
-        slot[..4].copy_from_slice(&feature.to_le_bytes());
+        slot[..4].copy_from_slice(&tag(feature).to_le_bytes());
         slot[4..].copy_from_slice(&key.0[..4]);
         self.file.write_all_at(&slot, self.number(feature) * BUCKET_LEN as u64 + (at * SLOT_LEN) as u64)
     }
@@ -172,7 +168,25 @@ impl Table {
         self.bits < MAX_BITS && self.used.load(Relaxed) > slot_count / 4 * 3
     }
 
-    /// Returns a table of twice the size with the same entries. Others who have the old one open go on with it in vain.
+    /// Becomes a table of twice the size with the same entries, or stays and is not asked again for long when that fails.
+    /// Others who have the old one open go on with it in vain.
+    fn grow(self, disk: &dyn Disk) -> Table {
+        let grown = match self.grown(disk) {
+            Ok(grown) => grown,
+            Err(error) => {
+                tracing::debug!(%error, "the table of similar chunks could not grow");
+                self.used.store(0, Relaxed);
+                return self;
+            }
+        };
+        // Some systems replace no file that is open.
+        drop(self);
+        if let Err(error) = disk.rename(Path::new(GROWN), Path::new(TABLE)) {
+            tracing::debug!(%error, "the grown table of similar chunks serves this process alone");
+        }
+        grown
+    }
+
     fn grown(&self, disk: &dyn Disk) -> Result<Table> {
         let file = disk.create(Path::new(GROWN)).or_else(|_| {
             disk.remove(Path::new(GROWN))?;
@@ -189,7 +203,7 @@ impl Table {
             let mut split = Vec::with_capacity(2 * len);
             for bucket in buf[..len].chunks_exact(BUCKET_LEN) {
                 for half in 0..2 {
-                    let of_half = |slot: &&[u8]| **slot != [0; SLOT_LEN] && feature(slot) >> (32 - bits) & 1 == half;
+                    let of_half = |slot: &&[u8]| **slot != [0; SLOT_LEN] && tag_in(slot) >> (40 - bits) & 1 == half;
                     let start = split.len();
                     bucket.chunks_exact(SLOT_LEN).filter(of_half).for_each(|slot| split.extend_from_slice(slot));
                     used += ((split.len() - start) / SLOT_LEN) as u64;
@@ -199,7 +213,6 @@ impl Table {
             file.write_all_at(&split, at * 2)?;
             at += len as u64;
         }
-        disk.rename(Path::new(GROWN), Path::new(TABLE))?;
         Ok(Table { file, bits, used: AtomicU64::new(used) })
     }
 }
@@ -212,12 +225,17 @@ fn slots(bucket: &Bucket) -> impl Iterator<Item = &[u8]> {
     bucket.chunks_exact(SLOT_LEN)
 }
 
-fn feature(slot: &[u8]) -> u32 {
+/// Returns what a slot keeps of a super-feature: with the number of any bucket its first 40 bits.
+fn tag(feature: u64) -> u32 {
+    (feature >> 24) as u32
+}
+
+fn tag_in(slot: &[u8]) -> u32 {
     u32::from_le_bytes(slot[..4].try_into().expect("4 of 8 bytes"))
 }
 
-fn slot_of(bucket: &Bucket, wanted: u32) -> Option<usize> {
-    slots(bucket).position(|slot| slot != [0; SLOT_LEN] && feature(slot) == wanted)
+fn slot_of(bucket: &Bucket, wanted: u64) -> Option<usize> {
+    slots(bucket).position(|slot| slot != [0; SLOT_LEN] && tag_in(slot) == tag(wanted))
 }
 
 fn key_start(bucket: &Bucket, at: usize) -> KeyStart {
@@ -236,8 +254,8 @@ mod tests {
         ChunkKey(key)
     }
 
-    fn features(n: u32) -> [u32; 3] {
-        [1, 2, 3].map(|part: u32| n.wrapping_mul(0x9e37_79b9).wrapping_add(part.wrapping_mul(0x85eb_ca6b)))
+    fn features(n: u32) -> [u64; 3] {
+        [1, 2, 3].map(|part: u64| (u64::from(n) << 2 | part).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     #[test]
@@ -254,7 +272,7 @@ mod tests {
         for similar in [similar, Similar::new(disk)] {
             let found = (1..=COUNT).filter(|&n| similar.find(&features(n)).first() == Some(&n.to_be_bytes())).count();
             assert!(found as u32 > COUNT / 100 * 99, "{found} of {COUNT} are found");
-            assert!(similar.find(&[5, 6, 7]).is_empty());
+            assert!(similar.find(&[5 << 40, 6 << 40, 7 << 40]).is_empty());
         }
     }
 

@@ -125,7 +125,7 @@ pub fn weigh(pieces: &[Piece], closed_len: usize, opened_len: usize) -> std::res
     }
     let plain_len: usize = pieces.iter().map(|piece| piece.plain.len()).sum();
     let time: Duration = pieces.iter().map(|piece| piece.recreate_time).sum();
-    let is_slow = plain_len as f64 <= time.as_secs_f64() * SLOW_BYTES_PER_SECOND as f64;
+    let is_slow = (plain_len as f64) < time.as_secs_f64() * SLOW_BYTES_PER_SECOND as f64;
     match is_slow && opened_len * 4 > closed_len {
         true => Err(Refusal::TooSlow),
         false => Ok(()),
