@@ -42,7 +42,8 @@ const BUCKET_SLOTS: u64 = 8;
 /// In which order the chunks are registered.
 #[derive(Clone, Copy)]
 enum Order {
-    /// In that of their keys, in large transactions: the pages of the B-tree are full, unlike those of a real vault.
+    /// In that of their keys, in large transactions, which is what makes 62 million of them possible in minutes; the B-tree
+    /// takes as many bytes a chunk as in the other order.
     Keys,
     /// As snapshots do: in no order, one transaction a pack.
     Packs,
