@@ -171,7 +171,7 @@ fn write_similar(path: &Path, chunks: u64, order: Order) {
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path).expect("the table can be made"));
     for bucket in 0..1u64 << bits {
         // So many of the entries come before this bucket and before the next one.
-        let used = (entries * (bucket + 1) >> bits) - (entries * bucket >> bits);
+        let used = ((entries * (bucket + 1)) >> bits) - ((entries * bucket) >> bits);
         for slot in 0..BUCKET_SLOTS {
             let bits_of_slot = mix(bucket * BUCKET_SLOTS + slot);
             let slot = match slot < used {
