@@ -80,6 +80,43 @@ pub fn thread_cpu_seconds() -> f64 {
     time.tv_sec() as f64 + time.tv_nsec() as f64 / 1e9
 }
 
+/// What the system says of this process's memory, in MB.
+pub struct Memory {
+    pub peak: f64,
+    pub anonymous: f64,
+    pub file: f64,
+}
+
+pub fn memory() -> Memory {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let mb = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux tells it");
+        let kib = line.trim_start_matches(':').trim().trim_end_matches(" kB");
+        kib.parse::<f64>().expect("it is a number") * 1024.0 / 1e6
+    };
+    Memory { peak: mb("VmHWM"), anonymous: mb("RssAnon"), file: mb("RssFile") }
+}
+
+/// Runs this bench again with `args`, in a process whose memory nothing else has touched; returns what it prints.
+pub fn run_alone(args: &[&str]) -> String {
+    let program = std::env::current_exe().expect("the bench has a path");
+    let output = std::process::Command::new(program)
+        .args(args)
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .expect("the bench runs again");
+    assert!(output.status.success(), "the bench fails with {args:?}");
+    String::from_utf8(output.stdout).expect("benches print text").trim().to_owned()
+}
+
+/// Spreads the bits of a number over 64 (splitmix64).
+pub fn mix(number: u64) -> u64 {
+    let mut z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
 /// The smallest of some measurements: what the work costs when nothing else disturbs it.
 pub fn best(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::INFINITY, f64::min)

@@ -215,6 +215,12 @@ impl Store {
         Ok(self.writer.pending(id.key()).is_some() || self.catalogue.chunk(id.key())?.is_some())
     }
 
+    /// Looks three super-features up as storing a chunk does, and returns the starts of the keys that are found.
+    #[doc(hidden)]
+    pub fn similar_starts(&self, features: &[u32; 3]) -> Vec<[u8; 4]> {
+        self.similar.find(features)
+    }
+
     /// Stores bytes of which nothing more is known, unless they are there.
     ///
     /// # Errors
