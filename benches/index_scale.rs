@@ -176,7 +176,8 @@ fn write_similar(path: &Path, chunks: u64, order: Order) {
             let bits_of_slot = mix(bucket * BUCKET_SLOTS + slot);
             let slot = match slot < used {
                 true => {
-                    let feature = (bucket << (32 - bits)) as u32 | (bits_of_slot >> 32) as u32 >> bits;
+                    // Bits 8 to 40 of a super-feature whose first bits are the number of the bucket.
+                    let feature = ((bucket << (64 - bits) | bits_of_slot >> bits) >> 24) as u32;
                     let key = id(bits_of_slot % chunks, chunks, order).key();
                     [feature.to_le_bytes(), key.0[..4].try_into().expect("4 of 16 bytes")]
                 }
@@ -290,7 +291,7 @@ fn look_up_absent(vault: &Vault) {
 
 fn look_up_similar(vault: &Vault, count: u64, seed: u64) {
     for n in 0..count {
-        let features = [0, 1, 2].map(|part| mix(seed << 40 | n << 2 | part) as u32);
+        let features = [0, 1, 2].map(|part| mix(seed << 40 | n << 2 | part));
         std::hint::black_box(vault.store().similar_starts(&features));
     }
 }

@@ -217,7 +217,7 @@ impl Store {
 
     /// Looks three super-features up as storing a chunk does, and returns the starts of the keys that are found.
     #[doc(hidden)]
-    pub fn similar_starts(&self, features: &[u32; 3]) -> Vec<[u8; 4]> {
+    pub fn similar_starts(&self, features: &[u64; 3]) -> Vec<[u8; 4]> {
         self.similar.find(features)
     }
 
