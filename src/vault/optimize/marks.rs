@@ -127,8 +127,10 @@ impl Marks {
         self.get(key) & IS_BASE != 0
     }
 
-    /// Tells whether the chunk gets no new base itself in this run, and so may become one.
+    /// Tells whether the chunk gets no new base itself in this run, and so may become one. What is only kept as a base does
+    /// not get more that need it.
     pub(super) fn may_be_base(&self, key: ChunkKey) -> bool {
-        self.get(key) & (HOT | IS_BASE) != 0
+        let mark = self.get(key);
+        mark & HOT != 0 || mark & (OLD | IS_BASE) == OLD | IS_BASE
     }
 }
