@@ -19,6 +19,7 @@ mod png;
 mod riff;
 mod seven_zip;
 pub mod shape;
+mod tar;
 mod unity_fs;
 mod unreal_pak;
 mod zip;
@@ -29,8 +30,8 @@ use crate::error::{Error, Result};
 use input::Input;
 use std::fmt;
 
-/// Bytes at the start of a file by which formats are told apart.
-const HEAD_LEN: usize = 16;
+/// Bytes at the start of a file by which formats are told apart: the magic of tar stands last, and all of its header counts.
+const HEAD_LEN: usize = tar::BLOCK_LEN;
 
 /// Bytes that can be read at any place.
 pub trait ReadAt {
@@ -85,6 +86,8 @@ pub enum Format {
     SevenZip,
     /// An Ogg stream.
     Ogg,
+    /// An archive of tar, not compressed.
+    Tar,
 }
 
 impl fmt::Display for Format {
@@ -103,6 +106,7 @@ impl fmt::Display for Format {
             Format::Glb => "glTF model",
             Format::SevenZip => "7z archive",
             Format::Ogg => "Ogg stream",
+            Format::Tar => "tar archive",
         })
     }
 }
@@ -124,6 +128,10 @@ impl Format {
             (b"glTF", Format::Glb),
             (b"7z\xbc\xaf\x27\x1c", Format::SevenZip),
         ];
+        // First, as an archive begins with a path, which may be any of these.
+        if tar::starts_with_header(head) {
+            return Some(Format::Tar);
+        }
         if let Some((_, format)) = MAGICS.iter().find(|(magic, _)| head.starts_with(magic)) {
             return Some(*format);
         }
@@ -194,6 +202,7 @@ pub fn check<S: ReadAt + ?Sized>(source: &S, len: u64, name: &[u8]) -> Result<Ve
         Format::Glb => glb::check(&input),
         Format::SevenZip => seven_zip::check(&input),
         Format::Ogg => ogg::check(&input),
+        Format::Tar => tar::check(&input),
     };
     match checked {
         Ok(()) => Ok(Verdict::Whole(format)),

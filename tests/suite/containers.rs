@@ -114,6 +114,8 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         "unreal-v3.pak",
         "unreal-v7.pak",
         "unreal-v9.pak",
+        "gnu.tar",
+        "pax.tar",
     ];
     let mut samples: Vec<(&str, Vec<u8>)> = names.into_iter().map(|name| (name, sample(name))).collect();
     samples.push(("level.bundle", bundle(&bundle_files(20), 512)));
@@ -126,7 +128,8 @@ type Entries<'a> = Vec<(&'a str, &'a [u8])>;
 #[test]
 fn entries_are_found_where_they_lie() {
     let (text, noise, inner) = (text(), sample_noise(), sample("python.zip"));
-    let expected: [(&str, Entries<'_>); 13] = [
+    let long = "a folder with a long name/".repeat(7) + "noise.bin";
+    let expected: [(&str, Entries<'_>); 15] = [
         (
             "python.zip",
             vec![("assets/0.txt", &text), ("assets/1.txt", &text), ("assets/2.txt", &text), ("noise.bin", &noise)],
@@ -143,6 +146,8 @@ fn entries_are_found_where_they_lie() {
         ("unreal-v3.pak", vec![("a.uasset", &noise)]),
         ("unreal-v7.pak", vec![("a.uasset", &noise)]),
         ("unreal-v9.pak", vec![("a.uasset", &noise)]),
+        ("gnu.tar", vec![("a.txt", &text), (&long, &noise)]),
+        ("pax.tar", vec![("a.txt", &text), (&long, &noise)]),
     ];
     for (name, entries) in expected {
         let bytes = sample(name);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the sample containers of this folder, where it stands, with the tools that people make them with.
 
-Needs zip, 7z, gcc, x86_64-w64-mingw32-gcc, osslsigncode and godot3-server. For formats whose tools are not free, or not
+Needs zip, 7z, GNU tar, gcc, x86_64-w64-mingw32-gcc, osslsigncode and godot3-server. For formats whose tools are not free, or not
 at hand, the bytes are put together here after their descriptions; src/lens names these.
 """
 
@@ -60,6 +60,20 @@ def force_zip64_end(path):
     path.write_bytes(data[:end] + record + locator + last)
     with zipfile.ZipFile(path) as archive:
         assert archive.read("large.bin") == TEXT
+
+
+def tars():
+    """With a path that has no room in a header, and with blocks no longer than they must be."""
+    long = "a folder with a long name/" * 7
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, long).mkdir(parents=True)
+        Path(folder, "a.txt").write_bytes(TEXT)
+        Path(folder, "b.txt").symlink_to("a.txt")
+        Path(folder, "empty.bin").touch()
+        Path(folder, long, "noise.bin").write_bytes(NOISE)
+        for name, options in [("gnu", []), ("pax", ["--pax-option=delete=atime,delete=ctime"])]:
+            run("tar", "-c", "-b1", f"--format={name}", *options, "--mtime=@0", "--mode=644", "--owner=0", "--group=0",
+                "--numeric-owner", "-f", HERE / f"{name}.tar", "a.txt", "b.txt", "empty.bin", f"{long}noise.bin", cwd=folder)
 
 
 def png():
@@ -178,6 +192,7 @@ def id_software():
 
 def main():
     zips()
+    tars()
     programs()
     godot3()
     id_software()
