@@ -103,6 +103,29 @@ impl Reader {
         Ok(len)
     }
 
+    /// Reads like [`Reader::read_at`] what is read quickly; in the place of chunks that would have to be made again, because
+    /// they are stored opened, stand zeros.
+    ///
+    /// # Errors
+    /// As [`Reader::read_at`].
+    pub fn read_closed_at(&self, content: &Content, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let len = (buf.len() as u64).min(content.size.saturating_sub(offset));
+        let mut extents = Vec::new();
+        self.for_each_extent(content, offset, len, &mut |extent| {
+            extents.push(extent);
+            Ok(())
+        })?;
+        for extent in extents {
+            let range = extent.offset.max(offset)..extent.end().min(offset + len);
+            let target = &mut buf[(range.start - offset) as usize..(range.end - offset) as usize];
+            match extent.id.map(|id| self.store.is_opened(id.key())).transpose()?.flatten() {
+                Some(true) => target.fill(0),
+                _ => drop(self.read_at(content, range.start, target)?),
+            }
+        }
+        Ok(len as usize)
+    }
+
     /// Returns where the next data at or after `offset` starts and ends; `None` when only a hole, or nothing, follows.
     ///
     /// # Errors

@@ -64,7 +64,7 @@ impl Text for EarlierVersion<'_> {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        self.reader.read_at(&self.content, offset, buf)
+        self.reader.read_closed_at(&self.content, offset, buf)
     }
 }
 
