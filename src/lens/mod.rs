@@ -11,6 +11,7 @@ mod elf;
 mod glb;
 mod id_software;
 mod input;
+mod nsp;
 mod ogg;
 mod parts;
 mod pck;
@@ -88,6 +89,8 @@ pub enum Format {
     Ogg,
     /// An archive of tar, not compressed.
     Tar,
+    /// A package of the Switch, or a partition of its images.
+    Nsp,
 }
 
 impl fmt::Display for Format {
@@ -107,6 +110,7 @@ impl fmt::Display for Format {
             Format::SevenZip => "7z archive",
             Format::Ogg => "Ogg stream",
             Format::Tar => "tar archive",
+            Format::Nsp => "Switch package",
         })
     }
 }
@@ -114,7 +118,7 @@ impl fmt::Display for Format {
 impl Format {
     /// Tells the format from the first bytes of a file and, where these are not enough, from its `name`.
     fn of(head: &[u8], name: &[u8]) -> Option<Format> {
-        const MAGICS: [(&[u8], Format); 12] = [
+        const MAGICS: [(&[u8], Format); 14] = [
             (b"PK\x03\x04", Format::Zip),
             (b"PK\x05\x06", Format::Zip),
             (b"GDPC", Format::GodotPck),
@@ -127,6 +131,8 @@ impl Format {
             (b"RIFF", Format::Riff),
             (b"glTF", Format::Glb),
             (b"7z\xbc\xaf\x27\x1c", Format::SevenZip),
+            (b"PFS0", Format::Nsp),
+            (b"HFS0", Format::Nsp),
         ];
         // First, as an archive begins with a path, which may be any of these.
         if tar::starts_with_header(head) {
@@ -203,6 +209,7 @@ pub fn check<S: ReadAt + ?Sized>(source: &S, len: u64, name: &[u8]) -> Result<Ve
         Format::SevenZip => seven_zip::check(&input),
         Format::Ogg => ogg::check(&input),
         Format::Tar => tar::check(&input),
+        Format::Nsp => nsp::check(&input),
     };
     match checked {
         Ok(()) => Ok(Verdict::Whole(format)),

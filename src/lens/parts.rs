@@ -5,7 +5,7 @@
 //! is then a row of bytes like any other.
 
 use super::input::Input;
-use super::{Flaw, Format, Parsed, ReadAt, elf, id_software, pck, pe, recognise, tar, unity_fs, unreal_pak, zip};
+use super::{Flaw, Format, Parsed, ReadAt, elf, id_software, nsp, pck, pe, recognise, tar, unity_fs, unreal_pak, zip};
 use crate::error::Result;
 
 /// Entries beyond which a container is not read.
@@ -90,6 +90,7 @@ pub fn parts<S: ReadAt + ?Sized>(source: &S, len: u64, name: &[u8]) -> Result<Op
         Format::Pe => pe::check(&input).and_then(|_| pck::find_parts_behind_program(&input, &mut found)),
         Format::UnrealPak => unreal_pak::find_parts(&input, &mut found),
         Format::Tar => tar::find_parts(&input, &mut found),
+        Format::Nsp => nsp::find_parts(&input, &mut found),
         Format::Png | Format::Riff | Format::Glb | Format::SevenZip | Format::Ogg => {
             return Ok(None);
         }

@@ -142,13 +142,11 @@ impl Extension {
     fn read(&mut self, kind: u8, text: &[u8]) -> Parsed<()> {
         match kind {
             b'L' => self.path = Some(until_zero(text).to_vec()),
-            b'x' => for_each_record(text, &mut |key, value| self.record(key, value))?,
+            b'x' => records(text)?.into_iter().try_for_each(|(key, value)| self.record(key, value))?,
+            // What holds for all files that follow cannot be their path or length.
             b'g' => {
-                return for_each_record(text, &mut |key, _| match key {
-                    // One path or length for all files that follow makes no sense.
-                    b"path" | b"size" => Err(Flaw::Unknown),
-                    _ => Ok(()),
-                });
+                let is_odd = records(text)?.iter().any(|(key, _)| matches!(*key, b"path" | b"size"));
+                return if is_odd { Err(Flaw::Unknown) } else { Ok(()) };
             }
             // The target of a link.
             _ => {}
@@ -168,17 +166,18 @@ impl Extension {
     }
 }
 
-/// Visits the records of POSIX: `length key=value` and a line feed, the length that of it all.
-fn for_each_record(mut text: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> Parsed<()>) -> Parsed<()> {
+/// Returns the keys and values of records of POSIX: `length key=value` and a line feed, the length that of it all.
+fn records(mut text: &[u8]) -> Parsed<Vec<(&[u8], &[u8])>> {
+    let mut records = Vec::new();
     while !text.is_empty() {
         let space = text.iter().take(20).position(|&byte| byte == b' ').ok_or(Flaw::Unknown)?;
         let len = usize::try_from(decimal(&text[..space])?).map_err(|_| Flaw::Unknown)?;
         let record = text.get(space + 1..len).and_then(|record| record.strip_suffix(b"\n")).ok_or(Flaw::Unknown)?;
         let equals = record.iter().position(|&byte| byte == b'=').ok_or(Flaw::Unknown)?;
-        visit(&record[..equals], &record[equals + 1..])?;
+        records.push((&record[..equals], &record[equals + 1..]));
         text = &text[len..];
     }
-    Ok(())
+    Ok(records)
 }
 
 fn is_header(block: &[u8; BLOCK_LEN]) -> bool {
@@ -247,7 +246,7 @@ mod tests {
         archive
     }
 
-    fn records(text: &str) -> Vec<u8> {
+    fn record(text: &str) -> Vec<u8> {
         entry(b'x', format!("{:o}", text.len()).as_bytes(), text.as_bytes())
     }
 
@@ -289,7 +288,7 @@ mod tests {
             reason("a.tar", &[&bytes[..], b"b.bin"].concat()),
             format!("{HEADER} ends at 1536, the file at 1029")
         );
-        assert_eq!(reason("a.tar", &records("9 size=1\n")), format!("{HEADER} ends at 1536, the file at 1024"));
+        assert_eq!(reason("a.tar", &record("9 size=1\n")), format!("{HEADER} ends at 1536, the file at 1024"));
     }
 
     #[test]
@@ -299,11 +298,11 @@ mod tests {
         assert_eq!(found(&[&entry(b'0', b"00000001001\0", &[7; 513])]), place(512, 513));
         assert_eq!(found(&[&entry(b'0', b"       1001 ", &[7; 513])]), place(512, 513));
         assert_eq!(found(&[&entry(0, &binary, &[7; 513])]), place(512, 513));
-        assert_eq!(found(&[&records("12 size=513\n"), &entry(b'0', b"0", &[7; 513])]), place(1536, 513));
+        assert_eq!(found(&[&record("12 size=513\n"), &entry(b'0', b"0", &[7; 513])]), place(1536, 513));
         assert!(is_unknown(&[&entry(b'0', &[0xff; 12], &[])]));
         assert!(is_unknown(&[&entry(b'0', b"9", &[7; 9])]));
         for text in ["12 size=5130\n", "11 size=-1\n", "9 size=\n", "99 size=513\n", "0 size=1\n", "size=513\n"] {
-            assert!(is_unknown(&[&records(text), &entry(b'0', b"1001", &[7; 513])]), "{text}");
+            assert!(is_unknown(&[&record(text), &entry(b'0', b"1001", &[7; 513])]), "{text}");
         }
     }
 
@@ -316,7 +315,7 @@ mod tests {
         sign(&mut deep, 0);
         let long = entry(b'L', b"6", b"l.bin\0");
         let other = entry(b'0', b"1", b"x");
-        let pieces = [&deep[..], &long, &other, &records("14 path=r.bin\n"), &other, &other];
+        let pieces = [&deep[..], &long, &other, &record("14 path=r.bin\n"), &other, &other];
         let found: Vec<String> = found(&pieces).unwrap().into_iter().map(|(name, ..)| name).collect();
         assert_eq!(found, ["folder/a.bin", "l.bin", "r.bin", "a.bin"]);
     }
@@ -329,9 +328,9 @@ mod tests {
         for kind in *b"SMDV15AZ" {
             assert!(is_unknown(&[&file, &entry(kind, b"1", b"x")]), "{kind}");
         }
-        assert!(is_unknown(&[&records("22 GNU.sparse.major=1\n"), &file]));
+        assert!(is_unknown(&[&record("22 GNU.sparse.major=1\n"), &file]));
         assert!(is_unknown(&[&entry(b'g', b"11", b"9 size=1\n"), &file]));
-        assert!(is_unknown(&[&file, &records("9 size=1\n")]));
+        assert!(is_unknown(&[&file, &record("9 size=1\n")]));
         assert!(is_unknown(&[&entry(b'L', b"400001", &[b'a'; 131_073]), &file]));
         let mut unsigned = file.clone();
         unsigned[0] ^= 1;

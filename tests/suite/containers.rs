@@ -116,6 +116,8 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         "unreal-v9.pak",
         "gnu.tar",
         "pax.tar",
+        "game.nsp",
+        "secure.hfs0",
     ];
     let mut samples: Vec<(&str, Vec<u8>)> = names.into_iter().map(|name| (name, sample(name))).collect();
     samples.push(("level.bundle", bundle(&bundle_files(20), 512)));
@@ -129,7 +131,7 @@ type Entries<'a> = Vec<(&'a str, &'a [u8])>;
 fn entries_are_found_where_they_lie() {
     let (text, noise, inner) = (text(), sample_noise(), sample("python.zip"));
     let long = "a folder with a long name/".repeat(7) + "noise.bin";
-    let expected: [(&str, Entries<'_>); 15] = [
+    let expected: [(&str, Entries<'_>); 17] = [
         (
             "python.zip",
             vec![("assets/0.txt", &text), ("assets/1.txt", &text), ("assets/2.txt", &text), ("noise.bin", &noise)],
@@ -148,6 +150,8 @@ fn entries_are_found_where_they_lie() {
         ("unreal-v9.pak", vec![("a.uasset", &noise)]),
         ("gnu.tar", vec![("a.txt", &text), (&long, &noise)]),
         ("pax.tar", vec![("a.txt", &text), (&long, &noise)]),
+        ("game.nsp", vec![("a.nca", &text), ("b.nca", &noise)]),
+        ("secure.hfs0", vec![("a.nca", &text), ("b.nca", &noise)]),
     ];
     for (name, entries) in expected {
         let bytes = sample(name);

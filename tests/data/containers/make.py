@@ -159,6 +159,20 @@ def unreal(version, names=0, frozen=b""):
     return data + index + footer + frozen + b"Zlib".ljust(32, b"\0") * names
 
 
+def switch(magic, entry_format):
+    """With names filled up, as packers do."""
+    files = [("a.nca", TEXT), ("b.nca", NOISE)]
+    names, entries, data = b"", b"", b""
+    for name, content in files:
+        digest = hashlib.sha256(content).digest()
+        fields = (len(data), len(content), len(names), len(content), digest)
+        entries += struct.pack(entry_format, *fields[:3 if magic == b"PFS0" else 5])
+        names += name.encode() + b"\0"
+        data += content
+    names = names.ljust(32, b"\0")
+    return struct.pack("<4sIII", magic, len(files), len(names), 0) + entries + names + data
+
+
 def ogg():
     def page(flags, number, lens, data):
         head = struct.pack("<4sBBQIIIB", b"OggS", 0, flags, number, 7, number, 0, len(lens)) + bytes(lens)
@@ -208,6 +222,8 @@ def main():
     for name, data in [("v3", unreal(3)), ("v7", unreal(7)), ("v8a", unreal(8, 4)), ("v9", unreal(9, 5, b"\0")),
                        ("v11", unreal(11, 5))]:
         (HERE / f"unreal-{name}.pak").write_bytes(data)
+    (HERE / "game.nsp").write_bytes(switch(b"PFS0", "<QQI4x"))
+    (HERE / "secure.hfs0").write_bytes(switch(b"HFS0", "<QQII8x32s"))
     (HERE / "stream.ogg").write_bytes(ogg())
     (HERE / "model.glb").write_bytes(glb())
 
