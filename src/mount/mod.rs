@@ -2,29 +2,38 @@
 //!
 //! On Linux it is FUSE, spoken by the crate `fuser`: `fuse` answers the kernel's requests in a few lines each, `errno` is
 //! the one table from [`ErrorKind`](crate::error::ErrorKind), `linux` mounts and ends, `stale` finds and removes mounts,
-//! also those of a killed process, `watch` tells the kernel of changes that it did not ask for, `processes` knows who writes
-//! and how they end. Systems without a front
-//! end yet get `Unsupported`.
+//! also those of a killed process, `serve` runs requests so that none stops the others, with `helpers` and `deadline`,
+//! `watch` tells the kernel of changes that it did not ask for, `processes` knows who writes and how they end. Systems
+//! without a front end yet get `Unsupported`.
 
 use crate::error::Result;
 use crate::vault::Vault;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 mod check;
+#[cfg(target_os = "linux")]
+mod deadline;
 #[cfg(target_os = "linux")]
 mod errno;
 #[cfg(target_os = "linux")]
 mod fuse;
 #[cfg(target_os = "linux")]
+mod helpers;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod none;
 #[cfg(target_os = "linux")]
+mod ops;
+#[cfg(target_os = "linux")]
 mod pidfd;
 #[cfg(target_os = "linux")]
 mod processes;
+#[cfg(target_os = "linux")]
+mod serve;
 #[cfg(target_os = "linux")]
 mod stale;
 #[cfg(target_os = "linux")]
@@ -47,6 +56,8 @@ pub struct MountOptions {
     pub threads: usize,
     /// Whether other users of the system may enter.
     pub allow_other: bool,
+    /// How long a request may take before it is refused with an I/O error; zero takes the default.
+    pub deadline: Duration,
 }
 
 /// One thing that mounting needs, and whether it is there.

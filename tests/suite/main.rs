@@ -17,6 +17,8 @@ mod inferred;
 #[cfg(unix)]
 mod kill;
 #[cfg(target_os = "linux")]
+mod liveness;
+#[cfg(target_os = "linux")]
 mod model;
 #[cfg(target_os = "linux")]
 mod mount;

@@ -15,6 +15,7 @@ use gamevault::vault::MountRecord;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The folder in the user's home that shows the vault when none is given.
 const DEFAULT_MOUNT: &str = "GameVault";
@@ -39,6 +40,10 @@ pub struct Mount {
     /// Answer with this many threads.
     #[arg(long, value_name = "COUNT")]
     threads: Option<usize>,
+
+    /// Refuse a request of a program with an I/O error when it takes longer than this.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    deadline: u64,
 
     /// Let other users of this machine in.
     #[arg(long)]
@@ -68,6 +73,7 @@ pub fn run(arguments: &Mount, context: &Context) -> Outcome {
     options.extend(arguments.xattr.then(|| "--xattr".into()));
     options.extend(arguments.allow_other.then(|| "--allow-other".into()));
     options.extend(arguments.threads.map(|threads| format!("--threads={threads}").into()));
+    options.push(format!("--deadline={}", arguments.deadline).into());
     let ready: Ready = background::start(&vault, &options)?;
     Ok(announcement(&ready, context))
 }
@@ -79,7 +85,8 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
     }
     let vault = Arc::new(context.open_vault()?);
     let Mount { xattr, allow_other, .. } = *arguments;
-    let options = MountOptions { xattr, threads: arguments.threads.unwrap_or(0), allow_other };
+    let deadline = Duration::from_secs(arguments.deadline);
+    let options = MountOptions { xattr, threads: arguments.threads.unwrap_or(0), allow_other, deadline };
     let mounted = gamevault::mount::mount(vault.clone(), dir, &options)?;
     if let Err(error) = announce(&vault, &mounted, context) {
         // A mount that nobody knows of is not left behind.
