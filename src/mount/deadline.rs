@@ -124,10 +124,10 @@ impl Deadlines {
         }
     }
 
-    /// Tells whether any request is being worked on.
-    pub(super) fn is_working(&self) -> bool {
+    /// Returns how many requests are being worked on, and how many of these were refused.
+    pub(super) fn counts(&self) -> (usize, usize) {
         let state = self.state.lock();
-        !state.waiting.is_empty() || !state.stuck.is_empty()
+        (state.waiting.len() + state.stuck.len(), state.stuck.len())
     }
 
     /// Refuses what takes too long, until [`Deadlines::end`]. While some of that is still being worked on it calls `look`,
@@ -215,7 +215,7 @@ mod tests {
             let at = later_refused.recv_timeout(10 * patience).unwrap();
             assert!(at >= later_start + patience, "{:?}", at - later_start);
             assert!(quick_refused.try_recv().is_err());
-            assert!(deadlines.is_working(), "what was refused is still being worked on");
+            assert_eq!(deadlines.counts(), (2, 2), "what was refused is still being worked on");
             deadlines.end();
         });
     }

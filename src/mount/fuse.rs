@@ -360,9 +360,12 @@ impl Filesystem for Fuse {
                 tree.read(node, offset, &mut buffer[..len])
             })
         };
-        let answer = |_: &Server, read: Answer<usize>, reply: Option<ReplyData>| match (read, reply) {
-            // It is the thread that has read that answers.
-            (Ok(len), Some(reply)) => READ_BUFFER.with_borrow(|buffer| reply.data(&buffer[..len])),
+        let answer = |server: &Server, read: Answer<usize>, reply: Option<ReplyData>| match (read, reply) {
+            (Ok(len), Some(reply)) => {
+                server.meter().add_bytes(Op::Read, len as u64);
+                // It is the thread that has read that answers.
+                READ_BUFFER.with_borrow(|buffer| reply.data(&buffer[..len]));
+            }
             (Err(error), Some(reply)) => reply.error(error),
             (_, None) => {}
         };
@@ -390,7 +393,10 @@ impl Filesystem for Fuse {
             }
         });
         match written {
-            Ok(()) => reply.written(data.len() as u32),
+            Ok(()) => {
+                self.server.meter().add_bytes(Op::Write, data.len() as u64);
+                reply.written(data.len() as u32);
+            }
             Err(error) => reply.error(error),
         }
     }

@@ -4,6 +4,7 @@ use super::MountOptions;
 use super::deadline::{DEFAULT_DEADLINE, Deadlines};
 use super::fuse::Fuse;
 use super::processes::Processes;
+use super::report::Reporter;
 use super::serve::Server;
 use super::stale::{self, Found, SOURCE};
 use super::translate::Owner;
@@ -112,11 +113,15 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     let watching = shared.clone();
     let watch = move || watching.deadlines.watch(|| watching.end_if_gone());
     std::thread::Builder::new().name("mount-deadline".into()).spawn(watch).map_err(start)?;
+    let telling = server.clone();
+    let reporter = Reporter::start(&path, move || telling.activity());
+    // The mount works without.
+    let reporter = reporter.inspect_err(|error| tracing::warn!(%error, "the mount cannot tell what it does")).ok();
     let ending = shared.clone();
     let run = move || {
         let result = session.run();
         server.end(STUCK_GRACE);
-        drop(watcher);
+        drop((reporter, watcher));
         let result = result.map_err(|error| Error::io("answer the kernel for", &ending.path, error));
         tracing::info!(path = %ending.path.display(), "unmounted");
         ending.end(result);
@@ -192,7 +197,7 @@ impl Stopper {
         drop(state);
         match unmounter.unmount() {
             Ok(()) => {
-                if self.shared.deadlines.is_working() {
+                if self.shared.deadlines.counts() != (0, 0) {
                     self.shared.leave();
                 }
                 Ok(())

@@ -7,11 +7,12 @@
 //! without a front end yet get `Unsupported`.
 
 use crate::error::Result;
-use crate::vault::Vault;
+use crate::vault::{MountRecord, Vault};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod activity;
 #[cfg(target_os = "linux")]
 mod check;
 #[cfg(target_os = "linux")]
@@ -24,6 +25,8 @@ mod fuse;
 mod helpers;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod meter;
 #[cfg(not(target_os = "linux"))]
 mod none;
 #[cfg(target_os = "linux")]
@@ -33,6 +36,8 @@ mod pidfd;
 #[cfg(target_os = "linux")]
 mod processes;
 #[cfg(target_os = "linux")]
+mod report;
+#[cfg(target_os = "linux")]
 mod serve;
 #[cfg(target_os = "linux")]
 mod stale;
@@ -41,6 +46,7 @@ mod translate;
 #[cfg(target_os = "linux")]
 mod watch;
 
+pub use activity::{Activity, OpActivity, Rates};
 #[cfg(target_os = "linux")]
 pub use linux::{Mounted, Stopper};
 #[cfg(not(target_os = "linux"))]
@@ -85,6 +91,17 @@ pub fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Result<Mo
     return linux::mount(vault, dir, options);
     #[cfg(not(target_os = "linux"))]
     return none::mount(vault, dir, options);
+}
+
+/// Asks a running mount, of any process, what it does; `None` when it does not tell, as one of another user.
+///
+/// # Errors
+/// `Io` if it does not answer.
+pub fn activity(mount: &MountRecord) -> Result<Option<Activity>> {
+    #[cfg(target_os = "linux")]
+    return report::ask(mount);
+    #[cfg(not(target_os = "linux"))]
+    return none::activity(mount);
 }
 
 /// Unmounts the vault on `dir`, whoever mounted it; a mount that is in use ends when the last user lets go.

@@ -9,6 +9,9 @@ macro_rules! ops {
         }
 
         impl Op {
+            /// All of them, each at its own index.
+            pub(super) const ALL: &[Op] = &[$(Op::$op,)*];
+
             /// Returns the name.
             pub(super) fn name(self) -> &'static str {
                 match self {

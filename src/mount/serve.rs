@@ -4,9 +4,11 @@
 //! no other of these threads is free, it is handed to a helper, so that somebody always listens to the kernel. Each has
 //! a deadline, after which it is refused. A panic becomes an I/O error.
 
+use super::activity::Activity;
 use super::deadline::{Deadlines, Refuse, Slot};
 use super::errno::errno;
 use super::helpers::Helpers;
+use super::meter::Meter;
 use super::ops::Op;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tree::{NodeId, Tree};
@@ -15,6 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+use tracing::field::Empty;
 
 /// What a request comes to: a value, or what the kernel is told instead.
 pub(super) type Answer<T> = std::result::Result<T, Errno>;
@@ -44,6 +47,7 @@ pub(super) struct Server {
     fetching: AtomicUsize,
     helpers: Arc<Helpers>,
     deadlines: Arc<Deadlines>,
+    meter: Meter,
 }
 
 impl Server {
@@ -55,6 +59,7 @@ impl Server {
             fetching: AtomicUsize::new(0),
             helpers: Arc::default(),
             deadlines: Arc::new(Deadlines::new(deadline)),
+            meter: Meter::new(),
         }
     }
 
@@ -70,9 +75,13 @@ impl Server {
 
     /// Runs `call`, which has what it needs in memory, and logs how it failed.
     pub(super) fn call<T>(&self, op: Op, node: NodeId, call: impl FnOnce(&Tree) -> Result<T>) -> Answer<T> {
-        let _span = tracing::debug_span!("tree", op = op.name(), node = node.0).entered();
+        let since = Instant::now();
+        let span = tracing::debug_span!("tree", op = op.name(), node = node.0, result = Empty).entered();
         let result = catch_unwind(AssertUnwindSafe(|| call(&self.tree)));
-        self.told(op, node, result.unwrap_or_else(|_| Err(panicked())))
+        let answer = self.told(op, node, result.unwrap_or_else(|_| Err(panicked())));
+        span.record("result", number(&answer));
+        self.meter.record(op, since, answer.is_err());
+        answer
     }
 
     /// Runs `act`, which may have to fetch, and gives what it came to to `answer`, together with the reply.
@@ -89,8 +98,9 @@ impl Server {
         let slot = Arc::new(Slot::new(reply));
         let ticket = self.deadlines.start(since, asked.op, asked.node, &slot);
         let work = move |server: &Server| {
-            server.work(asked, &slot, act, answer);
+            let has_failed = server.work(asked, &slot, act, answer);
             server.deadlines.finish(ticket);
+            server.meter.record(asked.op, since, has_failed);
         };
         if self.fetching.fetch_add(1, Relaxed) + 1 < self.threads {
             work(self);
@@ -102,32 +112,50 @@ impl Server {
         }
     }
 
+    /// Returns what counts the requests.
+    pub(super) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Returns what has been done so far.
+    pub(super) fn activity(&self) -> Activity {
+        let (waiting, stuck) = self.deadlines.counts();
+        Activity { seconds: self.meter.age().as_secs_f64(), requests: self.meter.activity(), waiting, stuck }
+    }
+
     /// Waits until no helper works for the mount, which has ended, at most for `patience`; ends the watching.
     pub(super) fn end(&self, patience: Duration) {
         self.helpers.settle(Instant::now() + patience);
         self.deadlines.end();
     }
 
+    /// Does the work of a request; tells whether it failed.
     fn work<R: Refuse, T>(
         &self,
         asked: Asked,
         slot: &Slot<R>,
         act: impl FnOnce(&Tree, &Slot<R>) -> Result<T>,
         answer: impl FnOnce(&Server, Answer<T>, Option<R>),
-    ) {
+    ) -> bool {
         let Asked { op, node, offset, len } = asked;
-        let _span = tracing::debug_span!("tree", op = op.name(), node = node.0, offset, len).entered();
+        let name = op.name();
+        let span = tracing::debug_span!("tree", op = name, node = node.0, offset, len, result = Empty).entered();
         let ended = catch_unwind(AssertUnwindSafe(|| {
             let result = act(&self.tree, slot);
             let told = self.told(op, node, result);
-            answer(self, told, slot.take());
+            let reply = slot.take();
+            let has_failed = told.is_err() || reply.is_none();
+            span.record("result", number(&told));
+            answer(self, told, reply);
+            has_failed
         }));
-        if ended.is_err() {
+        ended.unwrap_or_else(|_| {
             let told: Answer<()> = self.told(op, node, Err(panicked()));
             if let (Err(error), Some(reply)) = (told, slot.take()) {
                 reply.refuse(error);
             }
-        }
+            true
+        })
     }
 
     /// Logs how a request failed, and returns what the kernel is told.
@@ -142,6 +170,11 @@ impl Server {
             errno(error.kind())
         })
     }
+}
+
+/// Returns 0, or the number of the error.
+fn number<T>(answer: &Answer<T>) -> i64 {
+    answer.as_ref().err().map_or(0, |error| error.code().into())
 }
 
 fn panicked() -> Error {

@@ -22,6 +22,8 @@ mod liveness;
 mod model;
 #[cfg(target_os = "linux")]
 mod mount;
+#[cfg(target_os = "linux")]
+mod observe;
 mod optimize;
 #[cfg(target_os = "linux")]
 mod play;

@@ -45,6 +45,10 @@ pub struct Mount {
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     deadline: u64,
 
+    /// Write a timeline of all requests to this file, which Chrome (chrome://tracing) and Perfetto show.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+
     /// Let other users of this machine in.
     #[arg(long)]
     allow_other: bool,
@@ -52,6 +56,13 @@ pub struct Mount {
     /// This process was started to be the background of another one.
     #[arg(long, hide = true)]
     detached: bool,
+}
+
+impl Mount {
+    /// Returns the file to which this process writes its trace.
+    pub fn trace_file(&self) -> Option<&Path> {
+        self.trace.as_deref().filter(|_| self.foreground)
+    }
 }
 
 /// A mount that is ready.
@@ -74,6 +85,9 @@ pub fn run(arguments: &Mount, context: &Context) -> Outcome {
     options.extend(arguments.allow_other.then(|| "--allow-other".into()));
     options.extend(arguments.threads.map(|threads| format!("--threads={threads}").into()));
     options.push(format!("--deadline={}", arguments.deadline).into());
+    if let Some(trace) = &arguments.trace {
+        options.extend(["--trace".into(), locate::absolute(trace.clone()).into_os_string()]);
+    }
     let ready: Ready = background::start(&vault, &options)?;
     Ok(announcement(&ready, context))
 }
