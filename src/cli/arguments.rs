@@ -5,7 +5,7 @@ use super::commands::{
     restore, resume, session, show, snapshot, stats, status, unmount, verify, workspace,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tracing::level_filters::LevelFilter;
 
 /// Keeps every build of a game at little cost, and shows them as folders.
@@ -101,6 +101,14 @@ impl Command {
             Command::Mount(_) => LevelFilter::INFO,
             // Every other command returns what goes wrong, and says it once.
             _ => LevelFilter::OFF,
+        }
+    }
+
+    /// Returns the file to which this command's process writes a trace.
+    pub fn trace_file(&self) -> Option<&Path> {
+        match self {
+            Command::Mount(mount) => mount.trace_file(),
+            _ => None,
         }
     }
 }

@@ -17,6 +17,7 @@ mod locate;
 mod logging;
 mod masking;
 mod meter;
+mod mount_view;
 mod output;
 mod playtest_files;
 mod playtest_view;
@@ -25,6 +26,7 @@ mod room;
 mod sessions;
 mod table;
 mod text;
+mod trace;
 mod workspaces;
 
 use arguments::{Arguments, Global};
@@ -34,6 +36,7 @@ use context::Context;
 use exit::Exit;
 use output::Failure;
 use std::process::ExitCode;
+use trace::Trace;
 
 /// Runs the command that the process's arguments name and returns its exit code.
 pub fn run() -> ExitCode {
@@ -42,8 +45,13 @@ pub fn run() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let context = Context::new(arguments.global);
-    logging::install(&context, arguments.command.log_level());
+    let trace = match arguments.command.trace_file().map(Trace::create).transpose() {
+        Ok(trace) => trace,
+        Err(error) => return output::finish(&context, Err(error.into())),
+    };
+    logging::install(&context, arguments.command.log_level(), trace.as_ref());
     let result = commands::run(arguments.command, &context);
+    drop(trace);
     output::finish(&context, result)
 }
 

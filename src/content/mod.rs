@@ -12,7 +12,7 @@ pub use file::Extent;
 use crate::error::Result;
 use crate::id::ChunkId;
 use crate::manifest::{List, Page, XattrSet};
-use crate::store::Store;
+use crate::store::{Store, get_or_fetch};
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 
@@ -53,11 +53,11 @@ impl Reader {
     /// Returns one page of a directory.
     // Nodes are kept decoded here, so they go past the store's cache of plain bytes.
     pub(crate) fn page(&self, id: ChunkId) -> Result<Arc<Page>> {
-        self.pages.get_or_insert_with(&id, || Page::decode(&self.store.get_uncached(id)?).map(Arc::new))
+        get_or_fetch(&self.pages, id, || Page::decode(&self.store.get_uncached(id)?).map(Arc::new))
     }
 
     /// Returns one node of a file's list.
     pub(crate) fn content_list(&self, id: ChunkId) -> Result<Arc<List>> {
-        self.lists.get_or_insert_with(&id, || List::decode(&self.store.get_uncached(id)?).map(Arc::new))
+        get_or_fetch(&self.lists, id, || List::decode(&self.store.get_uncached(id)?).map(Arc::new))
     }
 }

@@ -1,26 +1,28 @@
 //! The kernel's requests, each turned into a call on the tree.
 //!
-//! Replies are sent on the thread that took the request; `fuser` runs several. No request may end the loop: a panic in
-//! the tree becomes an I/O error.
+//! What has what it needs in memory is answered by `Fuse::call`; what may have to fetch is handed to `serve`, with what it
+//! needs of the request.
 
-use super::errno::errno;
+use super::deadline::Slot;
 use super::opens::Opens;
+use super::ops::Op;
 use super::processes::Processes;
+use super::serve::{Answer, Asked, Server};
 use super::translate::{self, Owner, node, permissions};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::tree::{
-    Access, Attr, AttrChange, Caching, Closing, Handle, Kind, Looking, NameAt, NodeId, Opened, RenameMode, Tree,
+    Access, Attr, AttrChange, Caching, Closing, DirEntry, Handle, Kind, Looking, NameAt, NodeId, Opened, RenameMode,
+    Tree,
 };
 use fuser::{
-    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo,
-    InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags,
-    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl,
-    ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileAttr, FileHandle, Filesystem, FopenFlags, Generation,
+    INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier,
+    RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
+    ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -52,9 +54,6 @@ const WANTED_WITH_OPEN: InitFlags = InitFlags::FUSE_ATOMIC_O_TRUNC;
 /// a list of names, is not as it was.
 const WANTED_WITHOUT_OPEN: InitFlags = InitFlags::FUSE_AUTO_INVAL_DATA;
 
-/// What a request comes to: a value, or what the kernel is told instead.
-type Answer<T> = std::result::Result<T, Errno>;
-
 thread_local! {
     static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -63,6 +62,8 @@ thread_local! {
 pub(super) struct Fuse {
     /// The tree.
     pub(super) tree: Arc<Tree>,
+    /// What runs requests on the tree.
+    pub(super) server: Arc<Server>,
     /// Who owns every node.
     pub(super) owner: Owner,
     /// Whether extended attributes are shown.
@@ -75,44 +76,16 @@ pub(super) struct Fuse {
 
 impl Fuse {
     /// Runs `call` on the tree and logs how it failed.
-    fn call<T>(&self, op: &'static str, node: NodeId, call: impl FnOnce(&Tree) -> Result<T>) -> Answer<T> {
-        let _span = tracing::debug_span!("tree", op, node = node.0).entered();
-        let result = catch_unwind(AssertUnwindSafe(|| call(&self.tree)));
-        let result = result.unwrap_or_else(|_| Err(Error::new(ErrorKind::Io, "the request ended in a panic")));
-        result.map_err(|error| {
-            match error.kind() {
-                ErrorKind::Corrupt => tracing::error!(op, node = node.0, %error, "stored bytes are damaged"),
-                ErrorKind::Io | ErrorKind::NoSpace => tracing::warn!(op, node = node.0, %error, "request failed"),
-                _ => tracing::debug!(op, node = node.0, %error, "request refused"),
-            }
-            errno(error.kind())
-        })
+    fn call<T>(&self, op: Op, node: NodeId, call: impl FnOnce(&Tree) -> Result<T>) -> Answer<T> {
+        self.server.call(op, node, call)
     }
 
     fn reply_entry(&self, directory: NodeId, result: Answer<Attr>, reply: ReplyEntry) {
-        match result {
-            Ok(attr) => {
-                let names = self.tree.names_lifetime(directory).duration();
-                let attr_ttl = attr.lifetime.duration();
-                // A node that is made anew at each look must be looked up anew, too.
-                reply.entry_with_ttls(&attr_ttl, &names.min(attr_ttl), &self.owner.file_attr(&attr), GENERATION);
-            }
-            Err(error) => reply.error(error),
-        }
+        reply_entry(&self.tree, self.owner, directory, result, reply);
     }
 
     fn reply_attr(&self, result: Answer<Attr>, reply: ReplyAttr) {
-        match result {
-            Ok(attr) => reply.attr(&attr.lifetime.duration(), &self.owner.file_attr(&attr)),
-            Err(error) => reply.error(error),
-        }
-    }
-
-    /// Replies that a name is not there, so that the kernel remembers it: of what games look up, 60 % is not there.
-    fn reply_missing(&self, directory: NodeId, reply: ReplyEntry) {
-        // A node number of 0 stands for nothing; the rest is not looked at.
-        let ttl = self.tree.absence_lifetime(directory).duration();
-        reply.entry(&ttl, &self.owner.bare_attr(NodeId(0)), GENERATION);
+        reply_attr(self.owner, result, reply);
     }
 
     /// Returns what the caller opens a file for; who it is only matters when it writes.
@@ -140,10 +113,6 @@ impl Fuse {
             opens.settle();
         }
     }
-
-    fn parent_of(&self, directory: NodeId) -> NodeId {
-        self.tree.parent(directory).unwrap_or(NodeId::ROOT)
-    }
 }
 
 /// Returns how the kernel is to treat an open file; `ends_are_told` says that the end of a watched process will be.
@@ -170,6 +139,41 @@ fn at<'a>(directory: INodeNo, name: &'a OsStr) -> NameAt<'a> {
     NameAt { directory: node(directory), name: name.as_bytes() }
 }
 
+fn parent_of(tree: &Tree, directory: NodeId) -> NodeId {
+    tree.parent(directory).unwrap_or(NodeId::ROOT)
+}
+
+fn reply_entry(tree: &Tree, owner: Owner, directory: NodeId, result: Answer<Attr>, reply: ReplyEntry) {
+    match result {
+        Ok(attr) => {
+            let names = tree.names_lifetime(directory).duration();
+            let attr_ttl = attr.lifetime.duration();
+            // A node that is made anew at each look must be looked up anew, too.
+            reply.entry_with_ttls(&attr_ttl, &names.min(attr_ttl), &owner.file_attr(&attr), GENERATION);
+        }
+        Err(error) => reply.error(error),
+    }
+}
+
+/// Replies that a name is not there, so that the kernel remembers it: of what games look up, 60 % is not there.
+fn reply_missing(tree: &Tree, owner: Owner, directory: NodeId, reply: ReplyEntry) {
+    // A node number of 0 stands for nothing; the rest is not looked at.
+    let ttl = tree.absence_lifetime(directory).duration();
+    reply.entry(&ttl, &owner.bare_attr(NodeId(0)), GENERATION);
+}
+
+fn reply_attr(owner: Owner, result: Answer<Attr>, reply: ReplyAttr) {
+    match result {
+        Ok(attr) => reply.attr(&attr.lifetime.duration(), &owner.file_attr(&attr)),
+        Err(error) => reply.error(error),
+    }
+}
+
+/// Gives back the lookups of nodes of which the kernel was not told.
+fn take_back(tree: &Tree, nodes: &[NodeId]) {
+    nodes.iter().for_each(|&node| tree.forget(node, 1));
+}
+
 fn reply_empty(result: Answer<()>, reply: ReplyEmpty) {
     match result {
         Ok(()) => reply.ok(),
@@ -177,7 +181,8 @@ fn reply_empty(result: Answer<()>, reply: ReplyEmpty) {
     }
 }
 
-fn reply_xattr(result: Answer<Vec<u8>>, size: u32, reply: ReplyXattr) {
+fn reply_xattr(result: Answer<Vec<u8>>, size: u32, reply: Option<ReplyXattr>) {
+    let Some(reply) = reply else { return };
     match result {
         Ok(bytes) if size == 0 => reply.size(bytes.len() as u32),
         Ok(bytes) if bytes.len() > size as usize => reply.error(Errno::ERANGE),
@@ -198,18 +203,27 @@ impl Filesystem for Fuse {
     }
 
     fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let directory = node(parent);
-        match self.call("lookup", directory, |tree| tree.lookup(directory, name.as_bytes())).transpose() {
-            Some(found) => self.reply_entry(directory, found, reply),
-            // The kernel looks a name up before it makes it, so this is the one place that refuses long ones. A build
-            // from a system with other limits may have some, and they can be reached.
-            None if name.len() > crate::tree::MAX_NAME_LEN as usize => reply.error(Errno::ENAMETOOLONG),
-            None => self.reply_missing(directory, reply),
-        }
+        let (owner, directory) = (self.owner, node(parent));
+        // The kernel looks a name up before it makes it, so this is the one place that refuses long ones. A build
+        // from a system with other limits may have some, and they can be reached.
+        let is_long = name.len() > crate::tree::MAX_NAME_LEN as usize;
+        let name = name.as_bytes().to_vec();
+        let answer = move |server: &Server, found: Answer<Option<Attr>>, reply: Option<ReplyEntry>| match (
+            found.transpose(),
+            reply,
+        ) {
+            (Some(found), Some(reply)) => reply_entry(server.tree(), owner, directory, found, reply),
+            (None, Some(reply)) if is_long => reply.error(Errno::ENAMETOOLONG),
+            (None, Some(reply)) => reply_missing(server.tree(), owner, directory, reply),
+            (Some(Ok(attr)), None) => take_back(server.tree(), &[attr.node]),
+            (_, None) => {}
+        };
+        let asked = Asked::whole(Op::Lookup, directory);
+        self.server.fetch(asked, reply, move |tree, _| tree.lookup(directory, &name), answer);
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, count: u64) {
-        let forgotten = self.call("forget", node(ino), |tree| {
+        let forgotten = self.call(Op::Forget, node(ino), |tree| {
             tree.forget(node(ino), count);
             if let Some(opens) = &self.opens {
                 opens.forgotten(node(ino));
@@ -220,7 +234,13 @@ impl Filesystem for Fuse {
     }
 
     fn getattr(&self, _request: &Request, ino: INodeNo, _handle: Option<FileHandle>, reply: ReplyAttr) {
-        self.reply_attr(self.call("getattr", node(ino), |tree| tree.attr(node(ino))), reply);
+        let (owner, node) = (self.owner, node(ino));
+        let answer = move |_: &Server, attr, reply: Option<ReplyAttr>| {
+            if let Some(reply) = reply {
+                reply_attr(owner, attr, reply);
+            }
+        };
+        self.server.fetch(Asked::whole(Op::Getattr, node), reply, move |tree, _| tree.attr(node), answer);
     }
 
     fn setattr(
@@ -243,7 +263,7 @@ impl Filesystem for Fuse {
         reply: ReplyAttr,
     ) {
         let change = AttrChange { mode: mode.map(permissions), mtime: mtime.map(translate::time_change), size };
-        let changed = self.call("setattr", node(ino), |tree| {
+        let changed = self.call(Op::Setattr, node(ino), |tree| {
             if size.is_some() {
                 self.writes(request, node(ino))?;
             }
@@ -253,10 +273,13 @@ impl Filesystem for Fuse {
     }
 
     fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
-        match self.call("readlink", node(ino), |tree| tree.read_link(node(ino))) {
-            Ok(target) => reply.data(&target),
-            Err(error) => reply.error(error),
-        }
+        let node = node(ino);
+        let answer = |_: &Server, target: Answer<Arc<[u8]>>, reply: Option<ReplyData>| match (target, reply) {
+            (Ok(target), Some(reply)) => reply.data(&target),
+            (Err(error), Some(reply)) => reply.error(error),
+            (_, None) => {}
+        };
+        self.server.fetch(Asked::whole(Op::Readlink, node), reply, move |tree, _| tree.read_link(node), answer);
     }
 
     fn mknod(
@@ -272,17 +295,17 @@ impl Filesystem for Fuse {
         if mode & libc::S_IFMT != libc::S_IFREG {
             return reply.error(Errno::EPERM);
         }
-        let made = self.call("mknod", node(parent), |tree| tree.make_file(at(parent, name), permissions(mode), None));
+        let made = self.call(Op::Mknod, node(parent), |tree| tree.make_file(at(parent, name), permissions(mode), None));
         self.reply_entry(node(parent), made.map(|(attr, _)| attr), reply);
     }
 
     fn mkdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, mode: u32, _umask: u32, reply: ReplyEntry) {
-        let made = self.call("mkdir", node(parent), |tree| tree.make_directory(at(parent, name), permissions(mode)));
+        let made = self.call(Op::Mkdir, node(parent), |tree| tree.make_directory(at(parent, name), permissions(mode)));
         self.reply_entry(node(parent), made, reply);
     }
 
     fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let removed = self.call("unlink", node(parent), |tree| {
+        let removed = self.call(Op::Unlink, node(parent), |tree| {
             self.unnames(at(parent, name))?;
             tree.remove(at(parent, name), Kind::File)
         });
@@ -290,12 +313,12 @@ impl Filesystem for Fuse {
     }
 
     fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        reply_empty(self.call("rmdir", node(parent), |tree| tree.remove(at(parent, name), Kind::Directory)), reply);
+        reply_empty(self.call(Op::Rmdir, node(parent), |tree| tree.remove(at(parent, name), Kind::Directory)), reply);
     }
 
     fn symlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
         let target = target.as_os_str().as_bytes();
-        let made = self.call("symlink", node(parent), |tree| tree.make_symlink(at(parent, name), target));
+        let made = self.call(Op::Symlink, node(parent), |tree| tree.make_symlink(at(parent, name), target));
         self.reply_entry(node(parent), made, reply);
     }
 
@@ -311,7 +334,7 @@ impl Filesystem for Fuse {
     ) {
         let Some(mode) = translate::rename_mode(flags) else { return reply.error(Errno::EINVAL) };
         let (from, to) = (at(parent, name), at(new_parent, new_name));
-        let renamed = self.call("rename", node(parent), |tree| {
+        let renamed = self.call(Op::Rename, node(parent), |tree| {
             self.settles(from.directory);
             if mode == RenameMode::Replace {
                 self.unnames(to)?;
@@ -322,7 +345,7 @@ impl Filesystem for Fuse {
     }
 
     fn link(&self, _request: &Request, ino: INodeNo, new_parent: INodeNo, new_name: &OsStr, reply: ReplyEntry) {
-        let linked = self.call("link", node(ino), |tree| tree.link(node(ino), at(new_parent, new_name)));
+        let linked = self.call(Op::Link, node(ino), |tree| tree.link(node(ino), at(new_parent, new_name)));
         self.reply_entry(node(new_parent), linked, reply);
     }
 
@@ -332,7 +355,7 @@ impl Filesystem for Fuse {
             return reply.error(Errno::ENOSYS);
         }
         let access = self.access(request, flags);
-        match self.call("open", node(ino), |tree| tree.open(node(ino), access)) {
+        match self.call(Op::Open, node(ino), |tree| tree.open(node(ino), access)) {
             Ok(opened) => {
                 reply.opened(FileHandle(opened.handle.0), open_flags(opened, access, self.processes.ends_are_told()))
             }
@@ -354,7 +377,7 @@ impl Filesystem for Fuse {
         let (directory, mode) = (node(parent), permissions(mode));
         // The end of reading is told by no release, and need not be known.
         let counted = (access.write || self.opens.is_none()).then_some(access);
-        let made = self.call("create", directory, |tree| {
+        let made = self.call(Op::Create, directory, |tree| {
             self.settles(directory);
             tree.make_file(at(parent, name), mode, counted)
         });
@@ -388,16 +411,25 @@ impl Filesystem for Fuse {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        READ_BUFFER.with_borrow_mut(|buffer| {
-            let len = size as usize;
-            if buffer.len() < len {
-                buffer.resize(len, 0);
+        let (node, len) = (node(ino), size as usize);
+        let act = move |tree: &Tree, _: &Slot<ReplyData>| {
+            READ_BUFFER.with_borrow_mut(|buffer| {
+                if buffer.len() < len {
+                    buffer.resize(len, 0);
+                }
+                tree.read(node, offset, &mut buffer[..len])
+            })
+        };
+        let answer = |server: &Server, read: Answer<usize>, reply: Option<ReplyData>| match (read, reply) {
+            (Ok(len), Some(reply)) => {
+                server.meter().add_bytes(Op::Read, len as u64);
+                // It is the thread that has read that answers.
+                READ_BUFFER.with_borrow(|buffer| reply.data(&buffer[..len]));
             }
-            match self.call("read", node(ino), |tree| tree.read(node(ino), offset, &mut buffer[..len])) {
-                Ok(len) => reply.data(&buffer[..len]),
-                Err(error) => reply.error(error),
-            }
-        });
+            (Err(error), Some(reply)) => reply.error(error),
+            (_, None) => {}
+        };
+        self.server.fetch(Asked { op: Op::Read, node, offset, len: size.into() }, reply, act, answer);
     }
 
     fn write(
@@ -412,7 +444,7 @@ impl Filesystem for Fuse {
         _lock_owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        let written = self.call("write", node(ino), |tree| {
+        let written = self.call(Op::Write, node(ino), |tree| {
             self.writes(request, node(ino))?;
             tree.write(node(ino), offset, data)?;
             // FUSE_HANDLE_KILLPRIV_V2 leaves this to us.
@@ -422,7 +454,10 @@ impl Filesystem for Fuse {
             }
         });
         match written {
-            Ok(()) => reply.written(data.len() as u32),
+            Ok(()) => {
+                self.server.meter().add_bytes(Op::Write, data.len() as u64);
+                reply.written(data.len() as u32);
+            }
             Err(error) => reply.error(error),
         }
     }
@@ -433,7 +468,7 @@ impl Filesystem for Fuse {
         }
         // The process waits for the answer even when it is being killed, so it can be looked at.
         let closing = self.processes.killed(request.pid()).map_or(Closing::Proper, Closing::Killed);
-        reply_empty(self.call("flush", node(ino), |tree| tree.flush(node(ino), Handle(handle.0), closing)), reply);
+        reply_empty(self.call(Op::Flush, node(ino), |tree| tree.flush(node(ino), Handle(handle.0), closing)), reply);
     }
 
     fn release(
@@ -450,7 +485,7 @@ impl Filesystem for Fuse {
             // Of a file that was made before the kernel heard that it need not tell of opening; the end is found out.
             return reply.ok();
         }
-        let closed = self.call("release", node(ino), |tree| {
+        let closed = self.call(Op::Release, node(ino), |tree| {
             tree.close(node(ino), Handle(handle.0));
             Ok(())
         });
@@ -458,11 +493,11 @@ impl Filesystem for Fuse {
     }
 
     fn fsync(&self, _request: &Request, ino: INodeNo, _handle: FileHandle, _data_only: bool, reply: ReplyEmpty) {
-        reply_empty(self.call("fsync", node(ino), |tree| tree.sync(node(ino))), reply);
+        reply_empty(self.call(Op::Fsync, node(ino), |tree| tree.sync(node(ino))), reply);
     }
 
     fn fsyncdir(&self, _request: &Request, ino: INodeNo, _handle: FileHandle, _data_only: bool, reply: ReplyEmpty) {
-        reply_empty(self.call("fsyncdir", node(ino), |tree| tree.sync(node(ino))), reply);
+        reply_empty(self.call(Op::Fsyncdir, node(ino), |tree| tree.sync(node(ino))), reply);
     }
 
     fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
@@ -473,31 +508,38 @@ impl Filesystem for Fuse {
             return reply.opened(FileHandle(0), FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE);
         }
         // Asked for now: an open directory that turns out to be gone cannot be looked up again.
-        match self.call("opendir", node(ino), |tree| tree.attr(node(ino))) {
+        match self.call(Op::Opendir, node(ino), |tree| tree.attr(node(ino))) {
             Ok(_) => reply.opened(FileHandle(0), FopenFlags::empty()),
             Err(error) => reply.error(error),
         }
     }
 
-    fn readdir(&self, _request: &Request, ino: INodeNo, _handle: FileHandle, offset: u64, mut reply: ReplyDirectory) {
+    fn readdir(&self, _request: &Request, ino: INodeNo, _handle: FileHandle, offset: u64, reply: ReplyDirectory) {
         let directory = node(ino);
-        let listed = self.call("readdir", directory, |tree| {
-            if offset < 1 && reply.add(ino, 1, fuser::FileType::Directory, ".") {
-                return Ok(());
-            }
-            let parent = INodeNo(self.parent_of(directory).0);
-            if offset < DOT_ENTRIES && reply.add(parent, DOT_ENTRIES, fuser::FileType::Directory, "..") {
-                return Ok(());
+        let act = move |tree: &Tree, slot: &Slot<ReplyDirectory>| {
+            // A reply that is gone has no room.
+            let add = |number: NodeId, cookie: u64, kind: fuser::FileType, name: &[u8]| {
+                let (number, name) = (INodeNo(number.0), OsStr::from_bytes(name));
+                slot.with(|reply| reply.add(number, cookie, kind, name)).unwrap_or(true)
+            };
+            for (cookie, name, number) in
+                [(1, b"." as &[u8], directory), (DOT_ENTRIES, b"..", parent_of(tree, directory))]
+            {
+                if offset < cookie && add(number, cookie, fuser::FileType::Directory, name) {
+                    return Ok(());
+                }
             }
             tree.list(directory, offset.saturating_sub(DOT_ENTRIES), Looking::Uncounted, &mut |entry| {
-                let (number, name) = (INodeNo(entry.attr.node.0), OsStr::from_bytes(entry.name));
-                !reply.add(number, entry.cookie + DOT_ENTRIES, translate::file_type(entry.attr.kind), name)
+                let DirEntry { name, attr, cookie } = entry;
+                !add(attr.node, cookie + DOT_ENTRIES, translate::file_type(attr.kind), name)
             })
-        });
-        match listed {
-            Ok(()) => reply.ok(),
-            Err(error) => reply.error(error),
-        }
+        };
+        let answer = |_: &Server, listed: Answer<()>, reply: Option<ReplyDirectory>| match (listed, reply) {
+            (Ok(()), Some(reply)) => reply.ok(),
+            (Err(error), Some(reply)) => reply.error(error),
+            (_, None) => {}
+        };
+        self.server.fetch(Asked { op: Op::Readdir, node: directory, offset, len: 0 }, reply, act, answer);
     }
 
     fn readdirplus(
@@ -506,33 +548,46 @@ impl Filesystem for Fuse {
         ino: INodeNo,
         _handle: FileHandle,
         offset: u64,
-        mut reply: ReplyDirectoryPlus,
+        reply: ReplyDirectoryPlus,
     ) {
-        let directory = node(ino);
-        let names = self.tree.names_lifetime(directory).duration();
-        let listed = self.call("readdirplus", directory, |tree| {
-            for (index, name, number) in [(1, ".", directory), (DOT_ENTRIES, "..", self.parent_of(directory))] {
+        let (owner, directory) = (self.owner, node(ino));
+        let act = move |tree: &Tree, slot: &Slot<ReplyDirectoryPlus>| {
+            let add = |attr: &FileAttr, cookie: u64, ttl: &Duration, name: &[u8]| {
+                let name = OsStr::from_bytes(name);
+                slot.with(|reply| reply.add(attr.ino, cookie, name, ttl, attr, GENERATION)).unwrap_or(true)
+            };
+            let mut told = Vec::new();
+            for (cookie, name, number) in
+                [(1, b"." as &[u8], directory), (DOT_ENTRIES, b"..", parent_of(tree, directory))]
+            {
                 // The kernel takes neither attributes nor a lookup from these two.
-                let attr = self.owner.bare_attr(number);
-                if offset < index && reply.add(attr.ino, index, name, &Duration::ZERO, &attr, GENERATION) {
-                    return Ok(());
+                if offset < cookie && add(&owner.bare_attr(number), cookie, &Duration::ZERO, name) {
+                    return Ok(told);
                 }
             }
-            tree.list(directory, offset.saturating_sub(DOT_ENTRIES), Looking::Counted, &mut |entry| {
-                let attr = self.owner.file_attr(&entry.attr);
-                let ttl = entry.attr.lifetime.duration().min(names);
-                let name = OsStr::from_bytes(entry.name);
-                !reply.add(attr.ino, entry.cookie + DOT_ENTRIES, name, &ttl, &attr, GENERATION)
-            })
-        });
-        match listed {
-            Ok(()) => reply.ok(),
-            Err(error) => reply.error(error),
-        }
+            let names = tree.names_lifetime(directory).duration();
+            let listed = tree.list(directory, offset.saturating_sub(DOT_ENTRIES), Looking::Counted, &mut |entry| {
+                let DirEntry { name, attr, cookie } = entry;
+                let ttl = attr.lifetime.duration().min(names);
+                let has_room = !add(&owner.file_attr(&attr), cookie + DOT_ENTRIES, &ttl, name);
+                told.extend(has_room.then_some(attr.node));
+                has_room
+            });
+            listed.inspect_err(|_| take_back(tree, &told))?;
+            Ok(told)
+        };
+        let answer = |server: &Server, told: Answer<Vec<NodeId>>, reply: Option<ReplyDirectoryPlus>| match (told, reply)
+        {
+            (Ok(_), Some(reply)) => reply.ok(),
+            (Err(error), Some(reply)) => reply.error(error),
+            (Ok(told), None) => take_back(server.tree(), &told),
+            (Err(_), None) => {}
+        };
+        self.server.fetch(Asked { op: Op::Readdirplus, node: directory, offset, len: 0 }, reply, act, answer);
     }
 
     fn statfs(&self, _request: &Request, ino: INodeNo, reply: ReplyStatfs) {
-        match self.call("statfs", node(ino), Tree::space) {
+        match self.call(Op::Statfs, node(ino), Tree::space) {
             Ok(space) => {
                 let free = space.available / BLOCK_LEN;
                 let (blocks, len) = (space.total / BLOCK_LEN, BLOCK_LEN as u32);
@@ -553,7 +608,7 @@ impl Filesystem for Fuse {
         reply: ReplyEmpty,
     ) {
         let Some(mode) = translate::xattr_mode(flags) else { return reply.error(Errno::EINVAL) };
-        let set = self.call("setxattr", node(ino), |tree| {
+        let set = self.call(Op::Setxattr, node(ino), |tree| {
             tree.set_xattr(node(ino), name.as_bytes(), value, mode)?;
             match translate::mode_of_access_list(value).filter(|_| name.as_bytes() == translate::ACCESS_LIST) {
                 Some(mode) => tree.set_permissions(node(ino), mode),
@@ -567,21 +622,23 @@ impl Filesystem for Fuse {
         if !self.xattr {
             return reply.error(Errno::ENOSYS);
         }
-        let value = self.call("getxattr", node(ino), |tree| tree.xattr(node(ino), name.as_bytes()));
-        reply_xattr(value, size, reply);
+        let (node, name) = (node(ino), name.as_bytes().to_vec());
+        let answer = move |_: &Server, value, reply| reply_xattr(value, size, reply);
+        self.server.fetch(Asked::whole(Op::Getxattr, node), reply, move |tree, _| tree.xattr(node, &name), answer);
     }
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
         if !self.xattr {
             return reply.error(Errno::ENOSYS);
         }
-        let names = self.call("listxattr", node(ino), |tree| tree.xattr_names(node(ino)));
+        let node = node(ino);
         let ended = |names: Vec<Vec<u8>>| names.iter().flat_map(|name| [&name[..], b"\0"].concat()).collect();
-        reply_xattr(names.map(ended), size, reply);
+        let answer = move |_: &Server, names: Answer<_>, reply| reply_xattr(names.map(ended), size, reply);
+        self.server.fetch(Asked::whole(Op::Listxattr, node), reply, move |tree, _| tree.xattr_names(node), answer);
     }
 
     fn removexattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let removed = self.call("removexattr", node(ino), |tree| tree.remove_xattr(node(ino), name.as_bytes()));
+        let removed = self.call(Op::Removexattr, node(ino), |tree| tree.remove_xattr(node(ino), name.as_bytes()));
         reply_empty(removed, reply);
     }
 
@@ -601,7 +658,7 @@ impl Filesystem for Fuse {
         reply: ReplyEmpty,
     ) {
         let Some(allocation) = translate::allocation(mode) else { return reply.error(Errno::EOPNOTSUPP) };
-        let done = self.call("fallocate", node(ino), |tree| {
+        let done = self.call(Op::Fallocate, node(ino), |tree| {
             self.writes(request, node(ino))?;
             tree.allocate(node(ino), allocation, offset, length)
         });
@@ -623,11 +680,15 @@ impl Filesystem for Fuse {
             libc::SEEK_HOLE => false,
             _ => return reply.error(Errno::EINVAL),
         };
-        match self.call("lseek", node(ino), |tree| tree.seek(node(ino), offset, wants_data)) {
-            Ok(Some(found)) => reply.offset(found as i64),
-            Ok(None) => reply.error(Errno::ENXIO),
-            Err(error) => reply.error(error),
-        }
+        let node = node(ino);
+        let answer = |_: &Server, found: Answer<Option<u64>>, reply: Option<ReplyLseek>| match (found, reply) {
+            (Ok(Some(found)), Some(reply)) => reply.offset(found as i64),
+            (Ok(None), Some(reply)) => reply.error(Errno::ENXIO),
+            (Err(error), Some(reply)) => reply.error(error),
+            (_, None) => {}
+        };
+        let asked = Asked { op: Op::Lseek, node, offset, len: 0 };
+        self.server.fetch(asked, reply, move |tree, _| tree.seek(node, offset, wants_data), answer);
     }
 
     fn copy_file_range(
@@ -644,7 +705,7 @@ impl Filesystem for Fuse {
         reply: ReplyWrite,
     ) {
         let (from, to, len) = (node(ino_in), node(ino_out), len.min(MAX_COPY_LEN));
-        let copied = self.call("copy_file_range", to, |tree| {
+        let copied = self.call(Op::CopyFileRange, to, |tree| {
             self.writes(request, to)?;
             tree.copy_range(from, offset_in, to, offset_out, len)
         });

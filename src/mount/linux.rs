@@ -1,9 +1,12 @@
 //! Mounting on Linux: from a vault and a directory to threads that answer the kernel, and back to an empty directory.
 
 use super::MountOptions;
+use super::deadline::{DEFAULT_DEADLINE, Deadlines};
 use super::fuse::Fuse;
 use super::opens::Opens;
 use super::processes::Processes;
+use super::report::Reporter;
+use super::serve::Server;
 use super::stale::{self, Found, SOURCE};
 use super::translate::Owner;
 use super::watch::Watcher;
@@ -21,6 +24,8 @@ use std::time::{Duration, Instant};
 const MAX_DEFAULT_THREADS: usize = 4;
 /// How long a mount that was stopped while in use may go on for those who use it.
 const DETACHED_GRACE: Duration = Duration::from_secs(2);
+/// How long a mount that has ended waits for requests that are still being worked on, though nobody waits for them any more.
+const STUCK_GRACE: Duration = Duration::from_secs(1);
 
 /// A mounted vault. Dropping it unmounts.
 #[derive(Debug)]
@@ -39,14 +44,39 @@ struct Shared {
     unmounter: Mutex<SessionUnmounter>,
     state: Mutex<State>,
     changed: Condvar,
+    deadlines: Arc<Deadlines>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// How the threads ended, once they have.
     ended: Option<Result<()>>,
-    /// When the mount was taken out of sight though somebody still uses it.
+    /// When the mount was taken out of sight though somebody still uses it, or a request hangs.
     detached: Option<Instant>,
+}
+
+impl Shared {
+    fn end(&self, result: Result<()>) {
+        let mut state = self.state.lock();
+        if state.ended.is_none() {
+            state.ended = Some(result);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Gives those who still use the mount, and requests that may never end, a last moment.
+    fn leave(&self) {
+        self.state.lock().detached = Some(Instant::now());
+        self.changed.notify_all();
+    }
+
+    /// Ends a mount that somebody has unmounted while a thread of it hangs in a request.
+    fn end_if_gone(&self) {
+        if !stale::is_mounted(&self.path) {
+            tracing::warn!(path = %self.path.display(), "unmounted while a request hangs");
+            self.end(Ok(()));
+        }
+    }
 }
 
 impl std::fmt::Debug for Shared {
@@ -70,28 +100,45 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     let meets_strangers = options.allow_other && !nix::unistd::geteuid().is_root();
     let asks_opens = options.ask_opens || meets_strangers || !processes.ends_are_told();
     let opens = (!asks_opens).then(|| Opens::new(tree.clone(), processes.clone(), &path));
-    let fuse =
-        Fuse { tree: tree.clone(), owner, xattr: options.xattr, processes: processes.clone(), opens: opens.clone() };
-    let mut session = Session::new(fuse, &path, &config(options)).map_err(|error| explain(&path, error))?;
+    let threads = threads(options);
+    let deadline = if options.deadline.is_zero() { DEFAULT_DEADLINE } else { options.deadline };
+    let server = Arc::new(Server::new(tree.clone(), threads, deadline));
+    let fuse = Fuse {
+        tree: tree.clone(),
+        server: server.clone(),
+        owner,
+        xattr: options.xattr,
+        processes: processes.clone(),
+        opens: opens.clone(),
+    };
+    let mut session = Session::new(fuse, &path, &config(options, threads)).map_err(|error| explain(&path, error))?;
 
     let shared = Arc::new(Shared {
         path: path.clone(),
         unmounter: Mutex::new(session.unmount_callable()),
         state: Mutex::default(),
         changed: Condvar::new(),
+        deadlines: server.deadlines().clone(),
     });
     let start = |error| Error::io("start a thread for", &path, error);
     let watcher = Watcher::start(tree, processes, session.notifier(), events).map_err(start)?;
     let opens_thread = opens.map(|opens| opens.start()).transpose().map_err(start)?;
+    let watching = shared.clone();
+    let watch = move || watching.deadlines.watch(|| watching.end_if_gone());
+    std::thread::Builder::new().name("mount-deadline".into()).spawn(watch).map_err(start)?;
+    let telling = server.clone();
+    let reporter = Reporter::start(&path, move || telling.activity());
+    // The mount works without.
+    let reporter = reporter.inspect_err(|error| tracing::warn!(%error, "the mount cannot tell what it does")).ok();
     let ending = shared.clone();
     let run = move || {
         let result = session.run();
-        drop(opens_thread);
-        drop(watcher);
+        server.end(STUCK_GRACE);
+        // With all that holds the tree: its sessions are free for the next mount when this one has ended.
+        drop((reporter, opens_thread, watcher, server));
         let result = result.map_err(|error| Error::io("answer the kernel for", &ending.path, error));
         tracing::info!(path = %ending.path.display(), "unmounted");
-        ending.state.lock().ended = Some(result);
-        ending.changed.notify_all();
+        ending.end(result);
     };
     std::thread::Builder::new().name("mount".into()).spawn(run).map_err(start)?;
     tracing::info!(path = %path.display(), "mounted");
@@ -163,12 +210,16 @@ impl Stopper {
         }
         drop(state);
         match unmounter.unmount() {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                if self.shared.deadlines.counts() != (0, 0) {
+                    self.shared.leave();
+                }
+                Ok(())
+            }
             // The unmounter is spent after a failure, so the mount point is unmounted by its name.
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
                 stale::detach(&self.shared.path)?;
-                self.shared.state.lock().detached = Some(Instant::now());
-                self.shared.changed.notify_all();
+                self.shared.leave();
                 Ok(())
             }
             Err(error) => Err(Error::io("unmount", &self.shared.path, error)),
@@ -204,7 +255,7 @@ fn prepare(dir: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn config(options: &MountOptions) -> Config {
+fn config(options: &MountOptions, threads: usize) -> Config {
     let mut config = Config::default();
     let plain = [MountOption::FSName(SOURCE.into()), MountOption::Subtype(SOURCE.into())];
     config.mount_options.extend(plain);
@@ -214,10 +265,14 @@ fn config(options: &MountOptions) -> Config {
         config.mount_options.push(MountOption::DefaultPermissions);
         config.acl = SessionACL::All;
     }
+    config.n_threads = Some(threads);
+    config
+}
+
+fn threads(options: &MountOptions) -> usize {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let default = cores.clamp(2, MAX_DEFAULT_THREADS);
-    config.n_threads = Some(if options.threads == 0 { default } else { options.threads });
-    config
+    if options.threads == 0 { default } else { options.threads }
 }
 
 fn explain(path: &Path, error: std::io::Error) -> Error {

@@ -2,32 +2,47 @@
 //!
 //! On Linux it is FUSE, spoken by the crate `fuser`: `fuse` answers the kernel's requests in a few lines each, `errno` is
 //! the one table from [`ErrorKind`](crate::error::ErrorKind), `linux` mounts and ends, `stale` finds and removes mounts,
-//! also those of a killed process, `watch` tells the kernel of changes that it did not ask for, `processes` knows who writes
-//! and how they end, `opens` and `holders` which files they have open. Systems without a front end yet get `Unsupported`.
+//! also those of a killed process, `serve` runs requests so that none stops the others, with `helpers` and `deadline`,
+//! `watch` tells the kernel of changes that it did not ask for, `processes` knows who writes and how they end, `opens` and
+//! `holders` which files they have open. Systems without a front end yet get `Unsupported`.
 
 use crate::error::Result;
-use crate::vault::Vault;
+use crate::vault::{MountRecord, Vault};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+mod activity;
 #[cfg(target_os = "linux")]
 mod check;
+#[cfg(target_os = "linux")]
+mod deadline;
 #[cfg(target_os = "linux")]
 mod errno;
 #[cfg(target_os = "linux")]
 mod fuse;
 #[cfg(target_os = "linux")]
+mod helpers;
+#[cfg(target_os = "linux")]
 mod holders;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod meter;
 #[cfg(not(target_os = "linux"))]
 mod none;
 #[cfg(target_os = "linux")]
 mod opens;
 #[cfg(target_os = "linux")]
+mod ops;
+#[cfg(target_os = "linux")]
 mod pidfd;
 #[cfg(target_os = "linux")]
 mod processes;
+#[cfg(target_os = "linux")]
+mod report;
+#[cfg(target_os = "linux")]
+mod serve;
 #[cfg(target_os = "linux")]
 mod stale;
 #[cfg(target_os = "linux")]
@@ -35,6 +50,7 @@ mod translate;
 #[cfg(target_os = "linux")]
 mod watch;
 
+pub use activity::{Activity, OpActivity, Rates};
 #[cfg(target_os = "linux")]
 pub use linux::{Mounted, Stopper};
 #[cfg(not(target_os = "linux"))]
@@ -53,6 +69,8 @@ pub struct MountOptions {
     /// Whether the kernel asks at every open: a file of a build that is opened to write is refused at once, and opening any
     /// file takes a request. Without, the first write is refused.
     pub ask_opens: bool,
+    /// How long a request may take before it is refused with an I/O error; zero takes the default.
+    pub deadline: Duration,
 }
 
 /// One thing that mounting needs, and whether it is there.
@@ -80,6 +98,17 @@ pub fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Result<Mo
     return linux::mount(vault, dir, options);
     #[cfg(not(target_os = "linux"))]
     return none::mount(vault, dir, options);
+}
+
+/// Asks a running mount, of any process, what it does; `None` when it does not tell, as one of another user.
+///
+/// # Errors
+/// `Io` if it does not answer.
+pub fn activity(mount: &MountRecord) -> Result<Option<Activity>> {
+    #[cfg(target_os = "linux")]
+    return report::ask(mount);
+    #[cfg(not(target_os = "linux"))]
+    return none::activity(mount);
 }
 
 /// Unmounts the vault on `dir`, whoever mounted it; a mount that is in use ends when the last user lets go.

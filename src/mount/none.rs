@@ -1,8 +1,8 @@
 //! Systems without a front end yet: everything is refused with a sentence that says so.
 
-use super::{Check, MountOptions};
+use super::{Activity, Check, MountOptions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::vault::Vault;
+use crate::vault::{MountRecord, Vault};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,6 +55,10 @@ pub(super) fn mount(_vault: Arc<Vault>, _dir: &Path, _options: &MountOptions) ->
 
 pub(super) fn unmount(_dir: &Path) -> Result<()> {
     Err(unsupported())
+}
+
+pub(super) fn activity(_mount: &MountRecord) -> Result<Option<Activity>> {
+    Ok(None)
 }
 
 pub(super) fn check() -> Vec<Check> {

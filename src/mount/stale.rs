@@ -58,6 +58,12 @@ pub(super) fn find(path: &Path) -> Found {
     }
 }
 
+/// Tells whether a vault is mounted on `path`, as [`mount_point`] gives it, without asking the mount.
+pub(super) fn is_mounted(path: &Path) -> bool {
+    // A list that cannot be read says nothing.
+    std::fs::read(MOUNT_LIST).is_ok_and(|list| topmost(&list, path) == Some(true))
+}
+
 /// Unmounts the vault on `dir`.
 pub(super) fn unmount(dir: &Path) -> Result<()> {
     let path = mount_point(dir)?;

@@ -3,7 +3,7 @@
 //! A dictionary is a chunk like any other, and the base of the chunks that were made with it. Which types have one stands
 //! in the catalogue; when that is rebuilt new ones are learned, and the old ones stay for what was made with them.
 
-use super::{Chunk, Class, MAX_BASE_BYTES, Put, Store};
+use super::{Chunk, Class, MAX_BASE_BYTES, Put, Store, get_or_fetch};
 use crate::codec::dictionary::{Dictionary, train};
 use crate::codec::{MAX_PLAIN_LEN, ZSTD_LEVEL};
 use crate::error::{Error, Result};
@@ -124,7 +124,7 @@ impl Store {
 
     /// Returns the dictionary that is the chunk `key`, checked.
     pub(super) fn dictionary(&self, key: ChunkKey) -> Result<Arc<Dictionary>> {
-        self.dictionaries.ready.get_or_insert_with(&key, || {
+        get_or_fetch(&self.dictionaries.ready, key, || {
             let bytes = self.sound_concat(&[key])?;
             let dictionary = Dictionary::new(&bytes, ZSTD_LEVEL);
             dictionary.map(Arc::new).ok_or_else(|| Error::corrupt(format!("the chunk {key} is no dictionary")))

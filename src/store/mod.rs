@@ -9,6 +9,7 @@ mod counters;
 mod decode;
 mod dictionaries;
 mod encode;
+mod hangs;
 mod opened;
 mod pack;
 mod reader;
@@ -23,6 +24,7 @@ pub(crate) use writer::create_pack_folders;
 pub use anew::{Candidate, Effort, Gain, Recoder};
 pub use chain::{MAX_BASE_BYTES, MAX_DEPTH};
 pub use encode::{Chunk, Earlier, difference_len};
+pub use hangs::get_or_fetch;
 pub use opened::{MAX_CLOSED_BYTES, OpenedForm};
 pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, entry_len, read_entry, read_index, read_time};
 pub use recreated::is_cache;
@@ -165,7 +167,7 @@ impl Store {
     /// # Errors
     /// `Corrupt` if the catalogue has no such chunk, or the stored bytes do not decode to it.
     pub fn get(&self, id: ChunkId) -> Result<Arc<[u8]>> {
-        self.cache.get_or_insert_with(&id.key(), || self.get_uncached(id).map(Arc::from))
+        get_or_fetch(&self.cache, id.key(), || self.get_uncached(id).map(Arc::from))
     }
 
     /// Returns the chunk's plain bytes like [`Store::get`], past the cache: for readers that come only once.

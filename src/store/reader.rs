@@ -1,6 +1,7 @@
 //! Chunks that are read: the catalogue says where, the pack's bytes are decoded and checked.
 
 use super::decode::Stored;
+use super::hangs::{self, Hangs};
 use super::pack::{self, Span};
 use super::writer::pack_path;
 use crate::catalogue::{Catalogue, ChunkPlace};
@@ -18,15 +19,20 @@ pub(super) struct PackReader {
     disk: Arc<dyn Disk>,
     catalogue: Arc<Catalogue>,
     files: Cache<i64, (PackId, Arc<dyn DiskFile>)>,
+    hangs: Hangs,
 }
 
 impl PackReader {
     pub(super) fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>) -> PackReader {
-        PackReader { disk, catalogue, files: Cache::new(MAX_OPEN_PACKS) }
+        PackReader { disk, catalogue, files: Cache::new(MAX_OPEN_PACKS), hangs: Hangs::new(hangs::PATIENCE) }
     }
 
     /// Returns the stored bytes of the chunk that lies at `place`.
     pub(super) fn read(&self, place: ChunkPlace) -> Result<Stored> {
+        let _read = self.hangs.begin(place.pack).or_else(|quiet| {
+            let id = self.catalogue.pack_id(place.pack)?;
+            Err(hangs::does_not_answer(id, quiet))
+        })?;
         let (pack, file) = self.file(place.pack)?;
         let span = Span { offset: place.offset, stored_len: place.stored_len };
         let in_pack = |error: Error| error.context(format!("pack {pack}"));
@@ -45,7 +51,13 @@ impl PackReader {
     }
 
     fn file(&self, number: i64) -> Result<(PackId, Arc<dyn DiskFile>)> {
-        self.files.get_or_insert_with(&number, || self.open(number))
+        if let Some(file) = self.files.get(&number) {
+            return Ok(file);
+        }
+        // Not by a placeholder that others wait for: opening may hang, and opening twice does no harm.
+        let file = self.open(number)?;
+        self.files.insert(number, file.clone());
+        Ok(file)
     }
 
     fn open(&self, number: i64) -> Result<(PackId, Arc<dyn DiskFile>)> {

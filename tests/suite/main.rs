@@ -17,9 +17,13 @@ mod inferred;
 #[cfg(unix)]
 mod kill;
 #[cfg(target_os = "linux")]
+mod liveness;
+#[cfg(target_os = "linux")]
 mod model;
 #[cfg(target_os = "linux")]
 mod mount;
+#[cfg(target_os = "linux")]
+mod observe;
 #[cfg(target_os = "linux")]
 mod opens;
 mod optimize;

@@ -152,18 +152,26 @@ fn a_mounted_directory_is_busy_and_a_mount_in_use_is_detached() {
 }
 
 /// A mount served by a process of its own.
-struct Daemon {
-    child: std::process::Child,
-    point: std::path::PathBuf,
+pub struct Daemon {
+    /// The process.
+    pub child: std::process::Child,
+    /// The mount point.
+    pub point: std::path::PathBuf,
 }
 
 impl Daemon {
     fn start(fixture: &Fixture) -> Daemon {
+        Daemon::start_with(fixture, &[])
+    }
+
+    /// Mounts the fixture's vault with these options.
+    pub fn start_with(fixture: &Fixture, options: &[&str]) -> Daemon {
         let point = fixture.path("mnt");
         let mut child = Command::new(env!("CARGO_BIN_EXE_gamevault"))
             .arg("--vault")
             .arg(fixture.path("vault"))
             .args(["mount", "--foreground"])
+            .args(options)
             .arg(&point)
             .stdout(Stdio::piped())
             .spawn()
@@ -175,7 +183,8 @@ impl Daemon {
         Daemon { child, point }
     }
 
-    fn signal(&mut self, signal: Signal) -> std::process::ExitStatus {
+    /// Sends a signal and waits for the end.
+    pub fn signal(&mut self, signal: Signal) -> std::process::ExitStatus {
         let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
         nix::sys::signal::kill(pid, signal).unwrap();
         self.child.wait().unwrap()
@@ -190,7 +199,8 @@ impl Drop for Daemon {
     }
 }
 
-fn can_mount() -> bool {
+/// Tells whether vaults can be mounted here.
+pub fn can_mount() -> bool {
     let missing = gamevault::mount::check().into_iter().find(|check| !check.ok);
     if let Some(missing) = &missing {
         println!("skipped: {}", missing.sentence);

@@ -15,6 +15,7 @@ use gamevault::vault::MountRecord;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The folder in the user's home that shows the vault when none is given.
 const DEFAULT_MOUNT: &str = "GameVault";
@@ -45,6 +46,14 @@ pub struct Mount {
     #[arg(long, value_name = "COUNT")]
     threads: Option<usize>,
 
+    /// Refuse a request of a program with an I/O error when it takes longer than this.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    deadline: u64,
+
+    /// Write a timeline of all requests to this file, which Chrome (chrome://tracing) and Perfetto show.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+
     /// Let other users of this machine in.
     #[arg(long)]
     allow_other: bool,
@@ -52,6 +61,13 @@ pub struct Mount {
     /// This process was started to be the background of another one.
     #[arg(long, hide = true)]
     detached: bool,
+}
+
+impl Mount {
+    /// Returns the file to which this process writes its trace.
+    pub fn trace_file(&self) -> Option<&Path> {
+        self.trace.as_deref().filter(|_| self.foreground)
+    }
 }
 
 /// A mount that is ready.
@@ -74,6 +90,10 @@ pub fn run(arguments: &Mount, context: &Context) -> Outcome {
     options.extend(arguments.allow_other.then(|| "--allow-other".into()));
     options.extend(arguments.ask_opens.then(|| "--ask-opens".into()));
     options.extend(arguments.threads.map(|threads| format!("--threads={threads}").into()));
+    options.push(format!("--deadline={}", arguments.deadline).into());
+    if let Some(trace) = &arguments.trace {
+        options.extend(["--trace".into(), locate::absolute(trace.clone()).into_os_string()]);
+    }
     let ready: Ready = background::start(&vault, &options)?;
     Ok(announcement(&ready, context))
 }
@@ -85,7 +105,9 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
     }
     let vault = Arc::new(context.open_vault()?);
     let Mount { xattr, allow_other, ask_opens, .. } = *arguments;
-    let options = MountOptions { xattr, threads: arguments.threads.unwrap_or(0), allow_other, ask_opens };
+    let deadline = Duration::from_secs(arguments.deadline);
+    let threads = arguments.threads.unwrap_or(0);
+    let options = MountOptions { xattr, threads, allow_other, ask_opens, deadline };
     let mounted = gamevault::mount::mount(vault.clone(), dir, &options)?;
     if let Err(error) = announce(&vault, &mounted, context) {
         // A mount that nobody knows of is not left behind.

@@ -3,6 +3,7 @@
 use super::Outcome;
 use crate::cli::build_view::BuildView;
 use crate::cli::context::Context;
+use crate::cli::mount_view;
 use crate::cli::sessions::{self, Session};
 use crate::cli::table::Fields;
 use crate::cli::text;
@@ -11,6 +12,7 @@ use gamevault::Vault;
 use gamevault::catalogue::Build;
 use gamevault::disk::Space;
 use gamevault::error::Result;
+use gamevault::mount::Activity;
 use gamevault::vault::MountRecord;
 use serde_json::{Value, json};
 use std::time::SystemTime;
@@ -23,25 +25,32 @@ struct State {
     space: Space,
     build_count: usize,
     newest: Option<Build>,
-    mounts: Vec<MountRecord>,
+    mounts: Vec<(MountRecord, Option<Activity>)>,
     sessions: Vec<Session>,
 }
 
 /// Runs the command.
 pub fn run(_arguments: &Status, context: &Context) -> Outcome {
     let vault = context.open_vault()?;
-    let state = read(&vault)?;
+    let state = read(&vault, context)?;
     let data = data(&vault, &state)?;
     Ok(context.answer(&data, || fields(&vault, &state).to_string()))
 }
 
-fn read(vault: &Vault) -> Result<State> {
+fn read(vault: &Vault, context: &Context) -> Result<State> {
     let mut builds = vault.builds()?;
+    let mounts = vault.mounts()?.into_iter().map(|mount| {
+        let activity = gamevault::mount::activity(&mount).unwrap_or_else(|error| {
+            context.warn(format!("{error}"));
+            None
+        });
+        (mount, activity)
+    });
     Ok(State {
         space: vault.space()?,
         build_count: builds.len(),
         newest: builds.pop(),
-        mounts: vault.mounts()?,
+        mounts: mounts.collect(),
         sessions: sessions::list(vault)?,
     })
 }
@@ -59,8 +68,13 @@ fn data(vault: &Vault, state: &State) -> Result<Value> {
     }))
 }
 
-fn mount_data(mount: &MountRecord) -> Value {
-    json!({ "path": mount.path.to_string_lossy(), "pid": mount.pid, "since": text::utc_time(mount.since) })
+fn mount_data((mount, activity): &(MountRecord, Option<Activity>)) -> Value {
+    json!({
+        "path": mount.path.to_string_lossy(),
+        "pid": mount.pid,
+        "since": text::utc_time(mount.since),
+        "activity": activity,
+    })
 }
 
 fn fields(vault: &Vault, state: &State) -> Fields {
@@ -73,9 +87,12 @@ fn fields(vault: &Vault, state: &State) -> Fields {
     if let Some(newest) = &state.newest {
         fields.add("newest", format!("{} ({})", newest.id, text::ago(newest.created, now)));
     }
-    for mount in &state.mounts {
+    for (mount, activity) in &state.mounts {
         let since = text::ago(mount.since, now);
         fields.add("mounted", format!("{} (process {}, {since})", mount.path.display(), mount.pid));
+        if let Some(activity) = activity {
+            mount_view::add_activity(&mut fields, activity);
+        }
     }
     if state.mounts.is_empty() {
         fields.add("mounted", "nowhere");

@@ -107,7 +107,9 @@ impl Session {
     /// Those of the spool and of the store; `IsDirectory`, `NotFound`.
     pub fn read(&self, node: NodeNumber, offset: u64, buf: &mut [u8]) -> Result<usize> {
         let range = offset..offset.saturating_add(buf.len() as u64);
-        self.bytes_in(&mut self.state.lock(), node, range)?.read_at(buf, offset)
+        // Read after the lock is let go: a pack that does not answer must not stop the rest of the session.
+        let bytes = self.bytes_in(&mut self.state.lock(), node, range)?;
+        bytes.read_at(buf, offset)
     }
 
     /// Returns where the next data at or after `offset` starts and ends; `None` when only a hole follows.

@@ -6,6 +6,8 @@ pub mod crashes;
 pub mod faulty;
 pub mod flips;
 pub mod folder;
+#[cfg(target_os = "linux")]
+pub mod hanging;
 #[cfg(unix)]
 pub mod kills;
 pub mod mutate;

@@ -1,0 +1,56 @@
+//! What a mount does, as people read it.
+
+use super::table::{Align, Fields, Table};
+use super::text;
+use gamevault::mount::{Activity, OpActivity, Rates};
+
+/// Adds what a mount does to its fields.
+pub fn add_activity(fields: &mut Fields, activity: &Activity) {
+    let Activity { requests, waiting, stuck, .. } = activity;
+    if requests.is_empty() {
+        fields.add("requests", "none yet");
+        return;
+    }
+    let mut table = Table::new([
+        ("REQUEST", Align::Left),
+        ("PER SECOND", Align::Right),
+        ("TOTAL", Align::Right),
+        ("ERRORS", Align::Right),
+        ("BYTES", Align::Right),
+        ("P50", Align::Right),
+        ("P99", Align::Right),
+    ]);
+    for OpActivity { op, recent, total } in requests {
+        // What is being done now says more than what once was.
+        let shown = if recent.count > 0 { recent } else { total };
+        table.add([
+            op.clone(),
+            unless_zero(recent.count, || format!("{:.1}", recent.per_second)),
+            text::grouped(total.count),
+            unless_zero(total.errors, || text::grouped(total.errors)),
+            unless_zero(total.bytes, || text::size(total.bytes)),
+            latency(shown, |rates| rates.p50_us),
+            latency(shown, |rates| rates.p99_us),
+        ]);
+    }
+    fields.add("requests", table.to_string().trim_end());
+    if *waiting > 0 {
+        let stuck = match stuck {
+            0 => String::new(),
+            stuck => format!(", {stuck} of them for longer than the deadline"),
+        };
+        fields.add("in work", format!("{}{stuck}", text::count(*waiting as u64, "request")));
+    }
+}
+
+fn unless_zero(number: u64, text: impl FnOnce() -> String) -> String {
+    if number == 0 { String::new() } else { text() }
+}
+
+fn latency(rates: &Rates, percentile: impl FnOnce(&Rates) -> Option<f64>) -> String {
+    percentile(rates).map_or_else(String::new, |micros| match micros {
+        0.0..1000.0 => format!("{micros:.1} µs"),
+        1000.0..1_000_000.0 => format!("{:.1} ms", micros / 1e3),
+        _ => format!("{:.1} s", micros / 1e6),
+    })
+}

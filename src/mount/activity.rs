@@ -1,0 +1,44 @@
+//! What a running mount does, as it tells other processes.
+
+use serde::{Deserialize, Serialize};
+
+/// What a mount has done since it was started, and what it does now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Activity {
+    /// For how long it runs.
+    pub seconds: f64,
+    /// The requests, by kind; kinds of which there was none are left out.
+    pub requests: Vec<OpActivity>,
+    /// Requests that are being worked on now.
+    pub waiting: usize,
+    /// Requests that took too long, were refused, and are still being worked on.
+    pub stuck: usize,
+}
+
+/// The requests of one kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpActivity {
+    /// The kind, by the name that FUSE gives it, in lower case.
+    pub op: String,
+    /// In the last ten seconds.
+    pub recent: Rates,
+    /// Since the start.
+    pub total: Rates,
+}
+
+/// How many requests there were, and how they went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rates {
+    /// How many.
+    pub count: u64,
+    /// How many a second.
+    pub per_second: f64,
+    /// How many of them failed.
+    pub errors: u64,
+    /// The bytes that they read or wrote.
+    pub bytes: u64,
+    /// The microseconds that half of them took at most; none when there were none.
+    pub p50_us: Option<f64>,
+    /// The microseconds that 99 of 100 took at most.
+    pub p99_us: Option<f64>,
+}
