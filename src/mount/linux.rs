@@ -91,12 +91,13 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
         // The receiver is gone only when the mount is.
         sender.send(event).ok();
     };
+    let crawlers = vault.crawlers();
     let tree = Arc::new(Tree::new(vault, Box::new(sink)));
     let owner = Owner { uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() };
     let processes = Arc::new(Processes::new());
     let threads = threads(options);
     let deadline = if options.deadline.is_zero() { DEFAULT_DEADLINE } else { options.deadline };
-    let server = Arc::new(Server::new(tree.clone(), threads, deadline));
+    let server = Arc::new(Server::new(tree.clone(), threads, deadline, &crawlers));
     let fuse =
         Fuse { tree: tree.clone(), server: server.clone(), owner, xattr: options.xattr, processes: processes.clone() };
     let mut session = Session::new(fuse, &path, &config(options, threads)).map_err(|error| explain(&path, error))?;

@@ -3,6 +3,7 @@
 //! On Linux it is FUSE, spoken by the crate `fuser`: `fuse` answers the kernel's requests in a few lines each, `errno` is
 //! the one table from [`ErrorKind`](crate::error::ErrorKind), `linux` mounts and ends, `stale` finds and removes mounts,
 //! also those of a killed process, `serve` runs requests so that none stops the others, with `helpers` and `deadline`,
+//! `meter`, `crawlers` and `report` tell others what it does,
 //! `watch` tells the kernel of changes that it did not ask for, `processes` knows who writes and how they end. Systems
 //! without a front end yet get `Unsupported`.
 
@@ -15,6 +16,8 @@ use std::time::Duration;
 mod activity;
 #[cfg(target_os = "linux")]
 mod check;
+#[cfg(target_os = "linux")]
+mod crawlers;
 #[cfg(target_os = "linux")]
 mod deadline;
 #[cfg(target_os = "linux")]
@@ -46,7 +49,7 @@ mod translate;
 #[cfg(target_os = "linux")]
 mod watch;
 
-pub use activity::{Activity, OpActivity, Rates};
+pub use activity::{Activity, CrawlerActivity, OpActivity, Rates};
 #[cfg(target_os = "linux")]
 pub use linux::{Mounted, Stopper};
 #[cfg(not(target_os = "linux"))]
