@@ -3,6 +3,7 @@
 use super::MountOptions;
 use super::deadline::{DEFAULT_DEADLINE, Deadlines};
 use super::fuse::Fuse;
+use super::opens::Opens;
 use super::processes::Processes;
 use super::report::Reporter;
 use super::serve::Server;
@@ -98,8 +99,19 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     let threads = threads(options);
     let deadline = if options.deadline.is_zero() { DEFAULT_DEADLINE } else { options.deadline };
     let server = Arc::new(Server::new(tree.clone(), threads, deadline, &crawlers));
-    let fuse =
-        Fuse { tree: tree.clone(), server: server.clone(), owner, xattr: options.xattr, processes: processes.clone() };
+    // Without word of how others end, only a flush at each close tells a copy that was cut off.
+    // The files of other users' processes are only told to root.
+    let meets_strangers = options.allow_other && !nix::unistd::geteuid().is_root();
+    let asks_opens = options.ask_opens || meets_strangers || !processes.ends_are_told();
+    let opens = (!asks_opens).then(|| Opens::new(tree.clone(), processes.clone(), &path));
+    let fuse = Fuse {
+        tree: tree.clone(),
+        server: server.clone(),
+        owner,
+        xattr: options.xattr,
+        processes: processes.clone(),
+        opens: opens.clone(),
+    };
     let mut session = Session::new(fuse, &path, &config(options, threads)).map_err(|error| explain(&path, error))?;
 
     let shared = Arc::new(Shared {
@@ -111,6 +123,7 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     });
     let start = |error| Error::io("start a thread for", &path, error);
     let watcher = Watcher::start(tree, processes, session.notifier(), events).map_err(start)?;
+    let opens_thread = opens.map(|opens| opens.start()).transpose().map_err(start)?;
     let watching = shared.clone();
     let watch = move || watching.deadlines.watch(|| watching.end_if_gone());
     std::thread::Builder::new().name("mount-deadline".into()).spawn(watch).map_err(start)?;
@@ -122,7 +135,7 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     let run = move || {
         let result = session.run();
         server.end(STUCK_GRACE);
-        drop((reporter, watcher));
+        drop((reporter, opens_thread, watcher));
         let result = result.map_err(|error| Error::io("answer the kernel for", &ending.path, error));
         tracing::info!(path = %ending.path.display(), "unmounted");
         ending.end(result);

@@ -3,9 +3,9 @@
 //! On Linux it is FUSE, spoken by the crate `fuser`: `fuse` answers the kernel's requests in a few lines each, `errno` is
 //! the one table from [`ErrorKind`](crate::error::ErrorKind), `linux` mounts and ends, `stale` finds and removes mounts,
 //! also those of a killed process, `serve` runs requests so that none stops the others, with `helpers` and `deadline`,
-//! `meter`, `crawlers` and `report` tell others what it does,
-//! `watch` tells the kernel of changes that it did not ask for, `processes` knows who writes and how they end. Systems
-//! without a front end yet get `Unsupported`.
+//! `meter`, `crawlers` and `report` tell others what it does, `watch` tells the kernel of changes that it did not ask for,
+//! `processes` knows who writes and how they end, `opens` and `holders` which files they have open. Systems without a front
+//! end yet get `Unsupported`.
 
 use crate::error::Result;
 use crate::vault::{MountRecord, Vault};
@@ -27,11 +27,15 @@ mod fuse;
 #[cfg(target_os = "linux")]
 mod helpers;
 #[cfg(target_os = "linux")]
+mod holders;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 mod meter;
 #[cfg(not(target_os = "linux"))]
 mod none;
+#[cfg(target_os = "linux")]
+mod opens;
 #[cfg(target_os = "linux")]
 mod ops;
 #[cfg(target_os = "linux")]
@@ -67,6 +71,9 @@ pub struct MountOptions {
     pub allow_other: bool,
     /// How long a request may take before it is refused with an I/O error; zero takes the default.
     pub deadline: Duration,
+    /// Whether the kernel asks at every open: a file of a build that is opened to write is refused at once, and opening any
+    /// file takes a request. Without, the first write is refused.
+    pub ask_opens: bool,
 }
 
 /// One thing that mounting needs, and whether it is there.

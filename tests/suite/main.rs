@@ -24,6 +24,8 @@ mod model;
 mod mount;
 #[cfg(target_os = "linux")]
 mod observe;
+#[cfg(target_os = "linux")]
+mod opens;
 mod optimize;
 #[cfg(target_os = "linux")]
 mod play;

@@ -37,6 +37,11 @@ pub struct Mount {
     #[arg(long)]
     xattr: bool,
 
+    /// Let the system ask at every open: opening is slower, and opening a file of a build to write fails at once instead of
+    /// at the first write.
+    #[arg(long)]
+    ask_opens: bool,
+
     /// Answer with this many threads.
     #[arg(long, value_name = "COUNT")]
     threads: Option<usize>,
@@ -83,6 +88,7 @@ pub fn run(arguments: &Mount, context: &Context) -> Outcome {
     let mut options = vec!["mount".into(), dir.into_os_string(), "--foreground".into(), "--detached".into()];
     options.extend(arguments.xattr.then(|| "--xattr".into()));
     options.extend(arguments.allow_other.then(|| "--allow-other".into()));
+    options.extend(arguments.ask_opens.then(|| "--ask-opens".into()));
     options.extend(arguments.threads.map(|threads| format!("--threads={threads}").into()));
     options.push(format!("--deadline={}", arguments.deadline).into());
     if let Some(trace) = &arguments.trace {
@@ -98,9 +104,10 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
         background::detach()?;
     }
     let vault = Arc::new(context.open_vault()?);
-    let Mount { xattr, allow_other, .. } = *arguments;
+    let Mount { xattr, allow_other, ask_opens, .. } = *arguments;
     let deadline = Duration::from_secs(arguments.deadline);
-    let options = MountOptions { xattr, threads: arguments.threads.unwrap_or(0), allow_other, deadline };
+    let threads = arguments.threads.unwrap_or(0);
+    let options = MountOptions { xattr, threads, allow_other, deadline, ask_opens };
     let mounted = gamevault::mount::mount(vault.clone(), dir, &options)?;
     if let Err(error) = announce(&vault, &mounted, context) {
         // A mount that nobody knows of is not left behind.
