@@ -2,11 +2,11 @@
 
 use super::table::{Align, Fields, Table};
 use super::text;
-use gamevault::mount::{Activity, OpActivity, Rates};
+use gamevault::mount::{Activity, CrawlerActivity, OpActivity, Rates};
 
 /// Adds what a mount does to its fields.
 pub fn add_activity(fields: &mut Fields, activity: &Activity) {
-    let Activity { requests, waiting, stuck, .. } = activity;
+    let Activity { requests, waiting, stuck, crawlers, .. } = activity;
     if requests.is_empty() {
         fields.add("requests", "none yet");
         return;
@@ -34,6 +34,9 @@ pub fn add_activity(fields: &mut Fields, activity: &Activity) {
         ]);
     }
     fields.add("requests", table.to_string().trim_end());
+    for CrawlerActivity { name, reads, bytes } in crawlers {
+        fields.add("crawler", format!("{name} ({}, {})", text::count(*reads, "read"), text::size(*bytes)));
+    }
     if *waiting > 0 {
         let stuck = match stuck {
             0 => String::new(),

@@ -1,6 +1,6 @@
 //! The bytes of one file: which chunks and holes cover a range.
 
-use super::Reader;
+use super::{Reader, Reading};
 use crate::error::{Error, Result};
 use crate::id::ChunkId;
 use crate::manifest::{Content, ContentRoot, ListItem};
@@ -82,6 +82,14 @@ impl Reader {
     /// # Errors
     /// `Corrupt` if a chunk on the way is damaged: then nothing of `buf` counts.
     pub fn read_at(&self, content: &Content, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        self.read(content, offset, buf, Reading { ahead: true })
+    }
+
+    /// Reads like [`Reader::read_at`], for a reader of whom more is known.
+    ///
+    /// # Errors
+    /// As [`Reader::read_at`].
+    pub fn read(&self, content: &Content, offset: u64, buf: &mut [u8], reading: Reading) -> Result<usize> {
         let len = (buf.len() as u64).min(content.size.saturating_sub(offset)) as usize;
         self.for_each_extent(content, offset, len as u64, &mut |extent| {
             let from = extent.offset.max(offset);
@@ -90,7 +98,7 @@ impl Reader {
             match extent.id {
                 None => target.fill(0),
                 Some(id) => {
-                    let plain = self.store.get(id)?;
+                    let plain = if reading.ahead { self.store.get(id)? } else { self.store.get_passing(id)? };
                     if plain.len() as u64 != extent.len {
                         return Err(Error::corrupt(format!("chunk {id} is not as long as its file says")));
                     }

@@ -22,6 +22,14 @@ const MAX_PAGES: usize = 1024;
 /// Decoded content lists kept; one has about 256 items, some 12 KB.
 const MAX_LISTS: usize = 512;
 
+/// How a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// What is read is kept for the next reader. Not for those who go over everything, such as indexers: they take what is
+    /// there, and leave nothing.
+    pub ahead: bool,
+}
+
 /// Reads manifests and the content of files; one serves all threads.
 pub struct Reader {
     store: Arc<Store>,

@@ -13,6 +13,19 @@ pub struct Activity {
     pub waiting: usize,
     /// Requests that took too long, were refused, and are still being worked on.
     pub stuck: usize,
+    /// The programs that go over everything, as far as they have read.
+    pub crawlers: Vec<CrawlerActivity>,
+}
+
+/// What a program has read that goes over everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrawlerActivity {
+    /// Its name, or its command line when it is known by that.
+    pub name: String,
+    /// How many reads there were.
+    pub reads: u64,
+    /// The bytes that were read.
+    pub bytes: u64,
 }
 
 /// The requests of one kind.

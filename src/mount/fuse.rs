@@ -9,6 +9,7 @@ use super::ops::Op;
 use super::processes::Processes;
 use super::serve::{Answer, Asked, Server};
 use super::translate::{self, Owner, node, permissions};
+use crate::content::Reading;
 use crate::error::Result;
 use crate::tree::{
     Access, Attr, AttrChange, Caching, Closing, DirEntry, Handle, Kind, Looking, NameAt, NodeId, Opened, RenameMode,
@@ -402,7 +403,7 @@ impl Filesystem for Fuse {
 
     fn read(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         _handle: FileHandle,
         offset: u64,
@@ -412,17 +413,22 @@ impl Filesystem for Fuse {
         reply: ReplyData,
     ) {
         let (node, len) = (node(ino), size as usize);
+        let crawler = self.server.crawlers().of(request.pid());
+        let reading = Reading { ahead: crawler.is_none() };
         let act = move |tree: &Tree, _: &Slot<ReplyData>| {
             READ_BUFFER.with_borrow_mut(|buffer| {
                 if buffer.len() < len {
                     buffer.resize(len, 0);
                 }
-                tree.read(node, offset, &mut buffer[..len])
+                tree.read_as(reading, node, offset, &mut buffer[..len])
             })
         };
-        let answer = |server: &Server, read: Answer<usize>, reply: Option<ReplyData>| match (read, reply) {
+        let answer = move |server: &Server, read: Answer<usize>, reply: Option<ReplyData>| match (read, reply) {
             (Ok(len), Some(reply)) => {
                 server.meter().add_bytes(Op::Read, len as u64);
+                if let Some(crawler) = crawler {
+                    server.crawlers().count(crawler, len as u64);
+                }
                 // It is the thread that has read that answers.
                 READ_BUFFER.with_borrow(|buffer| reply.data(&buffer[..len]));
             }

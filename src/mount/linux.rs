@@ -92,17 +92,18 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
         // The receiver is gone only when the mount is.
         sender.send(event).ok();
     };
+    let crawlers = vault.crawlers();
     let tree = Arc::new(Tree::new(vault, Box::new(sink)));
     let owner = Owner { uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() };
     let processes = Arc::new(Processes::new());
+    let threads = threads(options);
+    let deadline = if options.deadline.is_zero() { DEFAULT_DEADLINE } else { options.deadline };
+    let server = Arc::new(Server::new(tree.clone(), threads, deadline, &crawlers));
     // Without word of how others end, only a flush at each close tells a copy that was cut off.
     // The files of other users' processes are only told to root.
     let meets_strangers = options.allow_other && !nix::unistd::geteuid().is_root();
     let asks_opens = options.ask_opens || meets_strangers || !processes.ends_are_told();
     let opens = (!asks_opens).then(|| Opens::new(tree.clone(), processes.clone(), &path));
-    let threads = threads(options);
-    let deadline = if options.deadline.is_zero() { DEFAULT_DEADLINE } else { options.deadline };
-    let server = Arc::new(Server::new(tree.clone(), threads, deadline));
     let fuse = Fuse {
         tree: tree.clone(),
         server: server.clone(),

@@ -3,8 +3,9 @@
 //! On Linux it is FUSE, spoken by the crate `fuser`: `fuse` answers the kernel's requests in a few lines each, `errno` is
 //! the one table from [`ErrorKind`](crate::error::ErrorKind), `linux` mounts and ends, `stale` finds and removes mounts,
 //! also those of a killed process, `serve` runs requests so that none stops the others, with `helpers` and `deadline`,
-//! `watch` tells the kernel of changes that it did not ask for, `processes` knows who writes and how they end, `opens` and
-//! `holders` which files they have open. Systems without a front end yet get `Unsupported`.
+//! `meter`, `crawlers` and `report` tell others what it does, `watch` tells the kernel of changes that it did not ask for,
+//! `processes` knows who writes and how they end, `opens` and `holders` which files they have open. Systems without a front
+//! end yet get `Unsupported`.
 
 use crate::error::Result;
 use crate::vault::{MountRecord, Vault};
@@ -15,6 +16,8 @@ use std::time::Duration;
 mod activity;
 #[cfg(target_os = "linux")]
 mod check;
+#[cfg(target_os = "linux")]
+mod crawlers;
 #[cfg(target_os = "linux")]
 mod deadline;
 #[cfg(target_os = "linux")]
@@ -50,7 +53,7 @@ mod translate;
 #[cfg(target_os = "linux")]
 mod watch;
 
-pub use activity::{Activity, OpActivity, Rates};
+pub use activity::{Activity, CrawlerActivity, OpActivity, Rates};
 #[cfg(target_os = "linux")]
 pub use linux::{Mounted, Stopper};
 #[cfg(not(target_os = "linux"))]
@@ -66,11 +69,11 @@ pub struct MountOptions {
     pub threads: usize,
     /// Whether other users of the system may enter.
     pub allow_other: bool,
+    /// How long a request may take before it is refused with an I/O error; zero takes the default.
+    pub deadline: Duration,
     /// Whether the kernel asks at every open: a file of a build that is opened to write is refused at once, and opening any
     /// file takes a request. Without, the first write is refused.
     pub ask_opens: bool,
-    /// How long a request may take before it is refused with an I/O error; zero takes the default.
-    pub deadline: Duration,
 }
 
 /// One thing that mounting needs, and whether it is there.

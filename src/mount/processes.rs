@@ -176,7 +176,7 @@ fn version_of(release: &str) -> (u32, u32) {
 }
 
 /// Returns the process of a thread.
-fn process_of(tid: u32) -> Option<u32> {
+pub(super) fn process_of(tid: u32) -> Option<u32> {
     let status = std::fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()
 }

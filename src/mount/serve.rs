@@ -5,6 +5,7 @@
 //! a deadline, after which it is refused. A panic becomes an I/O error.
 
 use super::activity::Activity;
+use super::crawlers::Crawlers;
 use super::deadline::{Deadlines, Refuse, Slot};
 use super::errno::errno;
 use super::helpers::Helpers;
@@ -48,11 +49,13 @@ pub(super) struct Server {
     helpers: Arc<Helpers>,
     deadlines: Arc<Deadlines>,
     meter: Meter,
+    crawlers: Crawlers,
 }
 
 impl Server {
-    /// Runs requests on `tree` that `threads` threads take from the kernel, each at most for `deadline`.
-    pub(super) fn new(tree: Arc<Tree>, threads: usize, deadline: Duration) -> Server {
+    /// Runs requests on `tree` that `threads` threads take from the kernel, each at most for `deadline`; `crawlers` are the
+    /// names of programs that go over everything.
+    pub(super) fn new(tree: Arc<Tree>, threads: usize, deadline: Duration, crawlers: &[String]) -> Server {
         Server {
             tree,
             threads,
@@ -60,6 +63,7 @@ impl Server {
             helpers: Arc::default(),
             deadlines: Arc::new(Deadlines::new(deadline)),
             meter: Meter::new(),
+            crawlers: Crawlers::new(crawlers),
         }
     }
 
@@ -117,10 +121,21 @@ impl Server {
         &self.meter
     }
 
+    /// Returns what knows the programs that go over everything.
+    pub(super) fn crawlers(&self) -> &Crawlers {
+        &self.crawlers
+    }
+
     /// Returns what has been done so far.
     pub(super) fn activity(&self) -> Activity {
         let (waiting, stuck) = self.deadlines.counts();
-        Activity { seconds: self.meter.age().as_secs_f64(), requests: self.meter.activity(), waiting, stuck }
+        Activity {
+            seconds: self.meter.age().as_secs_f64(),
+            requests: self.meter.activity(),
+            waiting,
+            stuck,
+            crawlers: self.crawlers.activity(),
+        }
     }
 
     /// Waits until no helper works for the mount, which has ended, at most for `patience`; ends the watching.

@@ -170,6 +170,14 @@ impl Store {
         get_or_fetch(&self.cache, id.key(), || self.get_uncached(id).map(Arc::from))
     }
 
+    /// Returns the chunk's plain bytes like [`Store::get`], and leaves the cache as it is.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn get_passing(&self, id: ChunkId) -> Result<Arc<[u8]>> {
+        self.cache.peek(&id.key()).map_or_else(|| self.get_uncached(id).map(Arc::from), Ok)
+    }
+
     /// Returns the chunk's plain bytes like [`Store::get`], past the cache: for readers that come only once.
     ///
     /// # Errors

@@ -12,6 +12,55 @@ pub(super) const FILE: &str = "vault.toml";
 /// The format of the vault's folder; a newer one is refused.
 const FORMAT: u32 = 1;
 
+/// The programs that go over everything when the config does not name them: thumbnailers, indexers, virus scanners.
+const CRAWLERS: [&str; 45] = [
+    "tumblerd",
+    "gnome-thumbnail*",
+    "glycin-*",
+    "ffmpegthumbnailer",
+    "evince-thumbnailer",
+    "papers-thumbnailer",
+    "totem-video-thumbnailer",
+    "gdk-pixbuf-thumbnailer",
+    "gsf-office-thumbnailer",
+    "gst-thumbnailers",
+    "raw-thumbnailer",
+    "cosmic-thumbnailer",
+    "kioslave* thumbnail.so*",
+    "kioworker thumbnail.so*",
+    "tracker-miner-fs*",
+    "tracker-extract*",
+    "localsearch*",
+    "baloo_file",
+    "baloo_file_extractor",
+    "recollindex",
+    "updatedb*",
+    "mlocate",
+    "plocate",
+    "locate",
+    "clamd",
+    "clamscan",
+    "clamdscan",
+    "clamonacc",
+    "freshclam",
+    "rkhunter",
+    "chkrootkit",
+    "maldet",
+    "savscand",
+    "sophos*",
+    "falcon-sensor*",
+    "wdavdaemon*",
+    "mdatp*",
+    "ds_agent",
+    "mds",
+    "mds_stores",
+    "mdworker*",
+    "quicklookd",
+    "SearchIndexer.exe",
+    "SearchProtocolHost.exe",
+    "MsMpEng.exe",
+];
+
 /// The longest quiet time that makes sense: a day.
 const MAX_QUIET_SECONDS: f64 = 86_400.0;
 
@@ -28,6 +77,23 @@ pub(super) struct Config {
     /// What becomes of the projects of engines.
     #[serde(default)]
     engines: Engines,
+    /// Who goes over everything in a mount.
+    #[serde(default, skip_serializing_if = "Crawlers::is_default")]
+    crawlers: Crawlers,
+}
+
+/// The programs that go over everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Crawlers {
+    /// Their names; `None` for [`CRAWLERS`].
+    names: Option<Vec<String>>,
+}
+
+impl Crawlers {
+    fn is_default(&self) -> bool {
+        self.names.is_none()
+    }
 }
 
 /// The table `sessions`.
@@ -76,6 +142,7 @@ impl Config {
             id: format!("{:032x}", u128::from_be_bytes(id)),
             sessions,
             engines: Engines::default(),
+            crawlers: Crawlers::default(),
         })
     }
 
@@ -84,6 +151,11 @@ impl Config {
         let SessionConfig { auto_commit, quiet_seconds, spool_mib } = self.sessions;
         let finish = FinishRules { auto_commit, quiet: Duration::from_secs_f64(quiet_seconds) };
         SessionRules { finish, spool_limit: spool_mib.saturating_mul(1 << 20), keep_caches: self.keeps_caches() }
+    }
+
+    /// Returns the names of programs that go over everything; `*` in them stands for anything.
+    pub(super) fn crawlers(&self) -> Vec<String> {
+        self.crawlers.names.clone().unwrap_or_else(|| CRAWLERS.map(str::to_owned).into())
     }
 
     /// Tells whether the caches of engine projects are kept.

@@ -157,6 +157,11 @@ impl Vault {
         self.config.session_rules()
     }
 
+    /// Returns the names of programs that go over everything in a mount; `*` in them stands for anything.
+    pub fn crawlers(&self) -> Vec<String> {
+        self.config.crawlers()
+    }
+
     /// Returns the chunk store.
     pub fn store(&self) -> &Arc<Store> {
         &self.store

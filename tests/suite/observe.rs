@@ -117,3 +117,38 @@ fn a_trace_is_whole_after_sigterm_and_names_each_request() {
     assert!(of("lookup").len() >= FILE_COUNT);
     assert!(of("thread_name").iter().any(|event| event["args"]["name"].as_str().unwrap().starts_with("fuser")));
 }
+
+#[test]
+fn crawlers_are_known_by_name_and_told() {
+    if !can_mount() {
+        return;
+    }
+    let fixture = with_a_build();
+    let cat = |name: &str, daemon: &Daemon, file: &str| {
+        let program = fixture.path(name);
+        fs::copy("/bin/cat", &program).unwrap();
+        let run = Command::new(&program).arg(daemon.point.join("builds/b1").join(file)).output().unwrap();
+        assert_eq!(run.stdout.len(), FILE_LEN, "{run:?}");
+    };
+    let crawlers = |fixture: &Fixture| activity(fixture)["crawlers"].clone();
+    {
+        let daemon = Daemon::start_with(&fixture, &[]);
+        cat("player", &daemon, "f1");
+        assert_eq!(crawlers(&fixture), serde_json::json!([]));
+        cat("tumblerd", &daemon, "f2");
+        let told = crawlers(&fixture);
+        assert_eq!((&told[0]["name"], &told[0]["bytes"]), (&"tumblerd".into(), &FILE_LEN.into()), "{told}");
+        assert!(told[0]["reads"].as_u64().unwrap() >= 1);
+        let text = gamevault(&fixture, &["status"]);
+        assert!(text.lines().any(|line| line.starts_with("crawler") && line.contains("tumblerd")), "{text}");
+    }
+    // The config names others.
+    let path = fixture.path("vault/vault.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{config}\n[crawlers]\nnames = [\"play*\"]\n")).unwrap();
+    let daemon = Daemon::start_with(&fixture, &[]);
+    cat("tumblerd", &daemon, "f1");
+    assert_eq!(crawlers(&fixture), serde_json::json!([]));
+    cat("player", &daemon, "f2");
+    assert_eq!(crawlers(&fixture)[0]["name"], "player");
+}
