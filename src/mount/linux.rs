@@ -6,9 +6,9 @@ use super::opens::Opens;
 use super::processes::Processes;
 use super::stale::{self, Found, SOURCE};
 use super::translate::Owner;
-use super::watch::Watcher;
+use super::watch::{Inbox, Watcher};
 use crate::error::{Error, ErrorKind, Result};
-use crate::tree::{Event, Tree};
+use crate::tree::Tree;
 use crate::vault::Vault;
 use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
 use parking_lot::{Condvar, Mutex};
@@ -57,12 +57,10 @@ impl std::fmt::Debug for Shared {
 
 pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Result<Mounted> {
     let path = prepare(dir)?;
-    let (sender, events) = crossbeam_channel::unbounded::<Event>();
-    let sink = move |event| {
-        // The receiver is gone only when the mount is.
-        sender.send(event).ok();
-    };
-    let tree = Arc::new(Tree::new(vault, Box::new(sink)));
+    let inbox = Inbox::new().map_err(|error| Error::io("make a queue for", &path, error))?;
+    let outbox = inbox.outbox();
+    let catalogue = vault.catalogue_path();
+    let tree = Arc::new(Tree::new(vault, Box::new(move |event| outbox.send(event))));
     let owner = Owner { uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() };
     let processes = Arc::new(Processes::new());
     // Without word of how others end, only a flush at each close tells a copy that was cut off.
@@ -81,7 +79,7 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
         changed: Condvar::new(),
     });
     let start = |error| Error::io("start a thread for", &path, error);
-    let watcher = Watcher::start(tree, processes, session.notifier(), events).map_err(start)?;
+    let watcher = Watcher::start(tree, processes, session.notifier(), inbox, &catalogue).map_err(start)?;
     let opens_thread = opens.map(|opens| opens.start()).transpose().map_err(start)?;
     let ending = shared.clone();
     let run = move || {

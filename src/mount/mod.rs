@@ -2,8 +2,9 @@
 //!
 //! On Linux it is FUSE, spoken by the crate `fuser`: `fuse` answers the kernel's requests in a few lines each, `errno` is
 //! the one table from [`ErrorKind`](crate::error::ErrorKind), `linux` mounts and ends, `stale` finds and removes mounts,
-//! also those of a killed process, `watch` tells the kernel of changes that it did not ask for, `processes` knows who writes
-//! and how they end, `opens` and `holders` which files they have open. Systems without a front end yet get `Unsupported`.
+//! also those of a killed process, `watch` tells the kernel of changes that it did not ask for, of which `news` hears;
+//! `processes` knows who writes and how they end, `opens` and `holders` which files they have open. Systems without a front
+//! end yet get `Unsupported`.
 
 use crate::error::Result;
 use crate::vault::Vault;
@@ -20,6 +21,8 @@ mod fuse;
 mod holders;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod news;
 #[cfg(not(target_os = "linux"))]
 mod none;
 #[cfg(target_os = "linux")]

@@ -139,6 +139,11 @@ impl Vault {
         &self.dir
     }
 
+    /// Returns the path of the catalogue; beside it are files whose names start with its own.
+    pub fn catalogue_path(&self) -> PathBuf {
+        self.disk.absolute(Path::new(CATALOGUE))
+    }
+
     /// Returns the room on the vault's disk.
     ///
     /// # Errors
