@@ -4,6 +4,7 @@
 //! the tree becomes an I/O error.
 
 use super::errno::errno;
+use super::idle::Uses;
 use super::opens::Opens;
 use super::processes::Processes;
 use super::translate::{self, Owner, node, permissions};
@@ -71,11 +72,20 @@ pub(super) struct Fuse {
     pub(super) processes: Arc<Processes>,
     /// Who has what open, when the kernel is not to ask at each open.
     pub(super) opens: Option<Arc<Opens>>,
+    /// Hears of every request.
+    pub(super) uses: Arc<Uses>,
 }
 
 impl Fuse {
-    /// Runs `call` on the tree and logs how it failed.
+    /// Runs `call` on the tree and logs how it failed; somebody uses the mount.
     fn call<T>(&self, op: &'static str, node: NodeId, call: impl FnOnce(&Tree) -> Result<T>) -> Answer<T> {
+        self.uses.touched();
+        self.call_unused(op, node, call)
+    }
+
+    /// Runs `call` like [`Fuse::call`] for a request behind which nobody need be: the kernel wants its memory back, or a
+    /// desktop shows how much room there is.
+    fn call_unused<T>(&self, op: &'static str, node: NodeId, call: impl FnOnce(&Tree) -> Result<T>) -> Answer<T> {
         let _span = tracing::debug_span!("tree", op, node = node.0).entered();
         let result = catch_unwind(AssertUnwindSafe(|| call(&self.tree)));
         let result = result.unwrap_or_else(|_| Err(Error::new(ErrorKind::Io, "the request ended in a panic")));
@@ -209,7 +219,7 @@ impl Filesystem for Fuse {
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, count: u64) {
-        let forgotten = self.call("forget", node(ino), |tree| {
+        let forgotten = self.call_unused("forget", node(ino), |tree| {
             tree.forget(node(ino), count);
             if let Some(opens) = &self.opens {
                 opens.forgotten(node(ino));
@@ -532,7 +542,7 @@ impl Filesystem for Fuse {
     }
 
     fn statfs(&self, _request: &Request, ino: INodeNo, reply: ReplyStatfs) {
-        match self.call("statfs", node(ino), Tree::space) {
+        match self.call_unused("statfs", node(ino), Tree::space) {
             Ok(space) => {
                 let free = space.available / BLOCK_LEN;
                 let (blocks, len) = (space.total / BLOCK_LEN, BLOCK_LEN as u32);

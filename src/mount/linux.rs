@@ -2,11 +2,12 @@
 
 use super::MountOptions;
 use super::fuse::Fuse;
+use super::idle::{Idle, Uses};
 use super::opens::Opens;
 use super::processes::Processes;
 use super::stale::{self, Found, SOURCE};
 use super::translate::Owner;
-use super::watch::{Inbox, Watcher};
+use super::watch::{Inbox, Watched, Watcher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tree::Tree;
 use crate::vault::Vault;
@@ -59,8 +60,8 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     let path = prepare(dir)?;
     let inbox = Inbox::new().map_err(|error| Error::io("make a queue for", &path, error))?;
     let outbox = inbox.outbox();
-    let catalogue = vault.catalogue_path();
-    let tree = Arc::new(Tree::new(vault, Box::new(move |event| outbox.send(event))));
+    let rules = vault.idle_rules().filter(|_| options.optimizes);
+    let tree = Arc::new(Tree::new(vault.clone(), Box::new(move |event| outbox.send(event))));
     let owner = Owner { uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() };
     let processes = Arc::new(Processes::new());
     // Without word of how others end, only a flush at each close tells a copy that was cut off.
@@ -68,8 +69,15 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     let meets_strangers = options.allow_other && !nix::unistd::geteuid().is_root();
     let asks_opens = options.ask_opens || meets_strangers || !processes.ends_are_told();
     let opens = (!asks_opens).then(|| Opens::new(tree.clone(), processes.clone(), &path));
-    let fuse =
-        Fuse { tree: tree.clone(), owner, xattr: options.xattr, processes: processes.clone(), opens: opens.clone() };
+    let uses = Arc::new(Uses::default());
+    let fuse = Fuse {
+        tree: tree.clone(),
+        owner,
+        xattr: options.xattr,
+        processes: processes.clone(),
+        opens: opens.clone(),
+        uses: uses.clone(),
+    };
     let mut session = Session::new(fuse, &path, &config(options)).map_err(|error| explain(&path, error))?;
 
     let shared = Arc::new(Shared {
@@ -79,11 +87,15 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
         changed: Condvar::new(),
     });
     let start = |error| Error::io("start a thread for", &path, error);
-    let watcher = Watcher::start(tree, processes, session.notifier(), inbox, &catalogue).map_err(start)?;
+    let idle =
+        rules.map(|rules| Idle::start(vault.clone(), tree.clone(), uses.clone(), rules)).transpose().map_err(start)?;
+    let watched = Watched { tree, processes, uses };
+    let watcher = Watcher::start(vault, watched, session.notifier(), inbox).map_err(start)?;
     let opens_thread = opens.map(|opens| opens.start()).transpose().map_err(start)?;
     let ending = shared.clone();
     let run = move || {
         let result = session.run();
+        drop(idle);
         drop(opens_thread);
         drop(watcher);
         let result = result.map_err(|error| Error::io("answer the kernel for", &ending.path, error));

@@ -4,9 +4,11 @@
 //! wrote ends, and when the catalogue's files change. The
 //! kernel holds locks of a directory while a handler runs in it, so an event is never passed on by the handler's thread.
 
+use super::idle::Uses;
 use super::news::{Heard, News};
 use super::processes::Processes;
 use crate::tree::{Event, Tree};
+use crate::vault::Vault;
 use crossbeam_channel::{Receiver, Sender};
 use fuser::{INodeNo, Notifier};
 use nix::errno::Errno;
@@ -85,17 +87,16 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// Starts the thread; `catalogue` is the path of the tree's.
+    /// Starts the thread.
     pub(super) fn start(
-        tree: Arc<Tree>,
-        processes: Arc<Processes>,
+        vault: Arc<Vault>,
+        watched: Watched,
         notifier: Notifier,
         inbox: Inbox,
-        catalogue: &Path,
     ) -> std::io::Result<Watcher> {
         let outbox = inbox.outbox();
-        let pace = Pace::new(catalogue);
-        let watch = Watch { tree, processes, notifier, inbox, pace, has_failed: false };
+        let pace = Pace::new(&vault.catalogue_path());
+        let watch = Watch { vault, watched, notifier, inbox, pace, foreign: None, has_failed: false };
         let thread = std::thread::Builder::new().name("mount-watch".into()).spawn(move || watch.run())?;
         Ok(Watcher { outbox, thread: Some(thread) })
     }
@@ -147,13 +148,25 @@ impl Pace {
     }
 }
 
+/// Who is told of what happens.
+pub(super) struct Watched {
+    /// Of builds of other processes, and of the ends of processes.
+    pub(super) tree: Arc<Tree>,
+    /// Tells which ended.
+    pub(super) processes: Arc<Processes>,
+    /// That others change the vault.
+    pub(super) uses: Arc<Uses>,
+}
+
 /// What the thread works with.
 struct Watch {
-    tree: Arc<Tree>,
-    processes: Arc<Processes>,
+    vault: Arc<Vault>,
+    watched: Watched,
     notifier: Notifier,
     inbox: Inbox,
     pace: Pace,
+    /// What the catalogue was like when another process last changed it.
+    foreign: Option<u64>,
     /// A vault that went away stays away for a while: one line in the log is enough.
     has_failed: bool,
 }
@@ -190,7 +203,7 @@ impl Watch {
         // A millisecond more than what is left of it, or less than one would be none.
         let rest = self.pace.next(now).saturating_duration_since(now) + Duration::from_millis(1);
         let mut sources = vec![PollFd::new(self.inbox.outbox.bell.as_fd(), PollFlags::POLLIN)];
-        sources.extend(self.processes.ends().map(|ends| PollFd::new(ends, PollFlags::POLLIN)));
+        sources.extend(self.watched.processes.ends().map(|ends| PollFd::new(ends, PollFlags::POLLIN)));
         // While it may be changing it is asked anyway; a snapshot writes to its files all the time.
         let news = self.pace.news.as_ref().filter(|_| !self.pace.is_settling(now));
         sources.extend(news.map(|news| PollFd::new(news.as_fd(), PollFlags::POLLIN)));
@@ -202,18 +215,23 @@ impl Watch {
     }
 
     fn ask(&mut self) {
-        let asked = self.tree.poll_changes();
+        let asked = self.watched.tree.poll_changes().and_then(|()| self.vault.foreign_generation());
         if let Err(error) = &asked
             && !self.has_failed
         {
             tracing::warn!(%error, "cannot look for new builds");
         }
         self.has_failed = asked.is_err();
+        if let Ok(Some(foreign)) = asked
+            && self.foreign.replace(foreign) != Some(foreign)
+        {
+            self.watched.uses.touched();
+        }
     }
 
     fn tell_ended(&self) {
-        for (process, ending) in self.processes.ended() {
-            self.tree.process_ended(process, ending);
+        for (process, ending) in self.watched.processes.ended() {
+            self.watched.tree.process_ended(process, ending);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The vault's config file, `vault.toml`.
 
+use super::IdleRules;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::ingest::session::{AutoCommit, FinishRules, SessionRules};
@@ -15,6 +16,9 @@ const FORMAT: u32 = 1;
 /// The longest quiet time that makes sense: a day.
 const MAX_QUIET_SECONDS: f64 = 86_400.0;
 
+/// The longest idle time that makes sense: a day.
+const MAX_IDLE_MINUTES: f64 = 1440.0;
+
 /// What is written in `vault.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Config {
@@ -28,6 +32,9 @@ pub(super) struct Config {
     /// What becomes of the projects of engines.
     #[serde(default)]
     engines: Engines,
+    /// When older builds are made smaller without being told.
+    #[serde(default)]
+    optimize: OptimizeConfig,
 }
 
 /// The table `sessions`.
@@ -44,6 +51,23 @@ impl Default for SessionConfig {
     fn default() -> SessionConfig {
         let SessionRules { finish: FinishRules { auto_commit, quiet }, spool_limit, .. } = SessionRules::default();
         SessionConfig { auto_commit, quiet_seconds: quiet.as_secs_f64(), spool_mib: spool_limit >> 20 }
+    }
+}
+
+/// The table `optimize`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct OptimizeConfig {
+    when_idle: bool,
+    /// See [`OptimizeOptions::squeeze`](super::OptimizeOptions::squeeze).
+    squeeze: bool,
+    /// See [`IdleRules::idle_time`].
+    idle_minutes: f64,
+}
+
+impl Default for OptimizeConfig {
+    fn default() -> OptimizeConfig {
+        OptimizeConfig { when_idle: true, squeeze: false, idle_minutes: 5.0 }
     }
 }
 
@@ -76,6 +100,7 @@ impl Config {
             id: format!("{:032x}", u128::from_be_bytes(id)),
             sessions,
             engines: Engines::default(),
+            optimize: OptimizeConfig::default(),
         })
     }
 
@@ -84,6 +109,12 @@ impl Config {
         let SessionConfig { auto_commit, quiet_seconds, spool_mib } = self.sessions;
         let finish = FinishRules { auto_commit, quiet: Duration::from_secs_f64(quiet_seconds) };
         SessionRules { finish, spool_limit: spool_mib.saturating_mul(1 << 20), keep_caches: self.keeps_caches() }
+    }
+
+    /// Returns when a mount makes older builds smaller; `None` if it never does.
+    pub(super) fn idle_rules(&self) -> Option<IdleRules> {
+        let OptimizeConfig { when_idle, squeeze, idle_minutes } = self.optimize;
+        when_idle.then(|| IdleRules { idle_time: Duration::from_secs_f64(idle_minutes * 60.0), squeeze })
     }
 
     /// Tells whether the caches of engine projects are kept.
@@ -107,12 +138,17 @@ impl Config {
             .map_err(|why| {
                 Error::invalid(format!("{} cannot be read: {why}", path.display())).with_hint(
                     "it must say `format = 1` and an `id` of 32 hexadecimal digits, and may say `caches = \"keep\"` \
-                         or `\"leave\"` under `[engines]`",
+                         or `\"leave\"` under `[engines]`, and `when_idle`, `squeeze` and `idle_minutes` under \
+                         `[optimize]`",
                 )
             })?;
         if !(0.0..=MAX_QUIET_SECONDS).contains(&config.sessions.quiet_seconds) {
             let message = format!("{} says quiet_seconds = {}", path.display(), config.sessions.quiet_seconds);
             return Err(Error::invalid(message).with_hint("give a number from 0 to 86400"));
+        }
+        if !(0.0..=MAX_IDLE_MINUTES).contains(&config.optimize.idle_minutes) {
+            let message = format!("{} says idle_minutes = {}", path.display(), config.optimize.idle_minutes);
+            return Err(Error::invalid(message).with_hint("give a number from 0 to 1440"));
         }
         if config.format != FORMAT {
             let message = format!("{} says format {}; this program knows {FORMAT}", path.display(), config.format);

@@ -85,7 +85,8 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
     }
     let vault = Arc::new(context.open_vault()?);
     let Mount { xattr, allow_other, ask_opens, .. } = *arguments;
-    let options = MountOptions { xattr, threads: arguments.threads.unwrap_or(0), allow_other, ask_opens };
+    let threads = arguments.threads.unwrap_or(0);
+    let options = MountOptions { xattr, threads, allow_other, ask_opens, optimizes: true };
     let mounted = gamevault::mount::mount(vault.clone(), dir, &options)?;
     if let Err(error) = announce(&vault, &mounted, context) {
         // A mount that nobody knows of is not left behind.
