@@ -94,7 +94,7 @@ fn an_idle_mount_makes_older_builds_smaller_once() {
 #[test]
 fn whoever_comes_stops_it_at_once_and_it_goes_on_later() {
     let fixture = fixture("idle_minutes = 0.01\nsqueeze = true");
-    add_builds(&fixture, 8);
+    add_builds(&fixture, 4);
     let dry = OptimizeOptions { dry_run: true, ..OptimizeOptions::default() };
     let all = fixture.vault.optimize(&dry, &Progress::new()).unwrap();
     let Some(stage) = mounted(fixture) else { return };
