@@ -4,6 +4,7 @@
 //! needs of the request.
 
 use super::deadline::Slot;
+use super::idle::Uses;
 use super::opens::Opens;
 use super::ops::Op;
 use super::processes::Processes;
@@ -73,12 +74,20 @@ pub(super) struct Fuse {
     pub(super) processes: Arc<Processes>,
     /// Who has what open, when the kernel is not to ask at each open.
     pub(super) opens: Option<Arc<Opens>>,
+    /// Hears of every request.
+    pub(super) uses: Arc<Uses>,
 }
 
 impl Fuse {
-    /// Runs `call` on the tree and logs how it failed.
+    /// Runs `call` on the tree and logs how it failed; somebody uses the mount.
     fn call<T>(&self, op: Op, node: NodeId, call: impl FnOnce(&Tree) -> Result<T>) -> Answer<T> {
-        self.server.call(op, node, call)
+        self.server().call(op, node, call)
+    }
+
+    /// Returns what runs a request of somebody who uses the mount.
+    fn server(&self) -> &Arc<Server> {
+        self.uses.touched();
+        &self.server
     }
 
     fn reply_entry(&self, directory: NodeId, result: Answer<Attr>, reply: ReplyEntry) {
@@ -220,11 +229,11 @@ impl Filesystem for Fuse {
             (_, None) => {}
         };
         let asked = Asked::whole(Op::Lookup, directory);
-        self.server.fetch(asked, reply, move |tree, _| tree.lookup(directory, &name), answer);
+        self.server().fetch(asked, reply, move |tree, _| tree.lookup(directory, &name), answer);
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, count: u64) {
-        let forgotten = self.call(Op::Forget, node(ino), |tree| {
+        let forgotten = self.server.call(Op::Forget, node(ino), |tree| {
             tree.forget(node(ino), count);
             if let Some(opens) = &self.opens {
                 opens.forgotten(node(ino));
@@ -241,7 +250,7 @@ impl Filesystem for Fuse {
                 reply_attr(owner, attr, reply);
             }
         };
-        self.server.fetch(Asked::whole(Op::Getattr, node), reply, move |tree, _| tree.attr(node), answer);
+        self.server().fetch(Asked::whole(Op::Getattr, node), reply, move |tree, _| tree.attr(node), answer);
     }
 
     fn setattr(
@@ -280,7 +289,7 @@ impl Filesystem for Fuse {
             (Err(error), Some(reply)) => reply.error(error),
             (_, None) => {}
         };
-        self.server.fetch(Asked::whole(Op::Readlink, node), reply, move |tree, _| tree.read_link(node), answer);
+        self.server().fetch(Asked::whole(Op::Readlink, node), reply, move |tree, _| tree.read_link(node), answer);
     }
 
     fn mknod(
@@ -435,7 +444,7 @@ impl Filesystem for Fuse {
             (Err(error), Some(reply)) => reply.error(error),
             (_, None) => {}
         };
-        self.server.fetch(Asked { op: Op::Read, node, offset, len: size.into() }, reply, act, answer);
+        self.server().fetch(Asked { op: Op::Read, node, offset, len: size.into() }, reply, act, answer);
     }
 
     fn write(
@@ -545,7 +554,7 @@ impl Filesystem for Fuse {
             (Err(error), Some(reply)) => reply.error(error),
             (_, None) => {}
         };
-        self.server.fetch(Asked { op: Op::Readdir, node: directory, offset, len: 0 }, reply, act, answer);
+        self.server().fetch(Asked { op: Op::Readdir, node: directory, offset, len: 0 }, reply, act, answer);
     }
 
     fn readdirplus(
@@ -589,11 +598,11 @@ impl Filesystem for Fuse {
             (Ok(told), None) => take_back(server.tree(), &told),
             (Err(_), None) => {}
         };
-        self.server.fetch(Asked { op: Op::Readdirplus, node: directory, offset, len: 0 }, reply, act, answer);
+        self.server().fetch(Asked { op: Op::Readdirplus, node: directory, offset, len: 0 }, reply, act, answer);
     }
 
     fn statfs(&self, _request: &Request, ino: INodeNo, reply: ReplyStatfs) {
-        match self.call(Op::Statfs, node(ino), Tree::space) {
+        match self.server.call(Op::Statfs, node(ino), Tree::space) {
             Ok(space) => {
                 let free = space.available / BLOCK_LEN;
                 let (blocks, len) = (space.total / BLOCK_LEN, BLOCK_LEN as u32);
@@ -630,7 +639,7 @@ impl Filesystem for Fuse {
         }
         let (node, name) = (node(ino), name.as_bytes().to_vec());
         let answer = move |_: &Server, value, reply| reply_xattr(value, size, reply);
-        self.server.fetch(Asked::whole(Op::Getxattr, node), reply, move |tree, _| tree.xattr(node, &name), answer);
+        self.server().fetch(Asked::whole(Op::Getxattr, node), reply, move |tree, _| tree.xattr(node, &name), answer);
     }
 
     fn listxattr(&self, _request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
@@ -640,7 +649,7 @@ impl Filesystem for Fuse {
         let node = node(ino);
         let ended = |names: Vec<Vec<u8>>| names.iter().flat_map(|name| [&name[..], b"\0"].concat()).collect();
         let answer = move |_: &Server, names: Answer<_>, reply| reply_xattr(names.map(ended), size, reply);
-        self.server.fetch(Asked::whole(Op::Listxattr, node), reply, move |tree, _| tree.xattr_names(node), answer);
+        self.server().fetch(Asked::whole(Op::Listxattr, node), reply, move |tree, _| tree.xattr_names(node), answer);
     }
 
     fn removexattr(&self, _request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -694,7 +703,7 @@ impl Filesystem for Fuse {
             (_, None) => {}
         };
         let asked = Asked { op: Op::Lseek, node, offset, len: 0 };
-        self.server.fetch(asked, reply, move |tree, _| tree.seek(node, offset, wants_data), answer);
+        self.server().fetch(asked, reply, move |tree, _| tree.seek(node, offset, wants_data), answer);
     }
 
     fn copy_file_range(

@@ -3,15 +3,16 @@
 use super::MountOptions;
 use super::deadline::{DEFAULT_DEADLINE, Deadlines};
 use super::fuse::Fuse;
+use super::idle::{Idle, Uses};
 use super::opens::Opens;
 use super::processes::Processes;
 use super::report::Reporter;
 use super::serve::Server;
 use super::stale::{self, Found, SOURCE};
 use super::translate::Owner;
-use super::watch::Watcher;
+use super::watch::{Inbox, Watched, Watcher};
 use crate::error::{Error, ErrorKind, Result};
-use crate::tree::{Event, Tree};
+use crate::tree::Tree;
 use crate::vault::Vault;
 use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
 use parking_lot::{Condvar, Mutex};
@@ -87,13 +88,11 @@ impl std::fmt::Debug for Shared {
 
 pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Result<Mounted> {
     let path = prepare(dir)?;
-    let (sender, events) = crossbeam_channel::unbounded::<Event>();
-    let sink = move |event| {
-        // The receiver is gone only when the mount is.
-        sender.send(event).ok();
-    };
+    let inbox = Inbox::new().map_err(|error| Error::io("make a queue for", &path, error))?;
+    let outbox = inbox.outbox();
     let crawlers = vault.crawlers();
-    let tree = Arc::new(Tree::new(vault, Box::new(sink)));
+    let rules = vault.idle_rules().filter(|_| options.optimizes);
+    let tree = Arc::new(Tree::new(vault.clone(), Box::new(move |event| outbox.send(event))));
     let owner = Owner { uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() };
     let processes = Arc::new(Processes::new());
     let threads = threads(options);
@@ -104,6 +103,7 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     let meets_strangers = options.allow_other && !nix::unistd::geteuid().is_root();
     let asks_opens = options.ask_opens || meets_strangers || !processes.ends_are_told();
     let opens = (!asks_opens).then(|| Opens::new(tree.clone(), processes.clone(), &path));
+    let uses = Arc::new(Uses::default());
     let fuse = Fuse {
         tree: tree.clone(),
         server: server.clone(),
@@ -111,6 +111,7 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
         xattr: options.xattr,
         processes: processes.clone(),
         opens: opens.clone(),
+        uses: uses.clone(),
     };
     let mut session = Session::new(fuse, &path, &config(options, threads)).map_err(|error| explain(&path, error))?;
 
@@ -122,7 +123,10 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
         deadlines: server.deadlines().clone(),
     });
     let start = |error| Error::io("start a thread for", &path, error);
-    let watcher = Watcher::start(tree, processes, session.notifier(), events).map_err(start)?;
+    let idle =
+        rules.map(|rules| Idle::start(vault.clone(), tree.clone(), uses.clone(), rules)).transpose().map_err(start)?;
+    let watched = Watched { tree, processes, uses };
+    let watcher = Watcher::start(vault, watched, session.notifier(), inbox).map_err(start)?;
     let opens_thread = opens.map(|opens| opens.start()).transpose().map_err(start)?;
     let watching = shared.clone();
     let watch = move || watching.deadlines.watch(|| watching.end_if_gone());
@@ -135,6 +139,7 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     let run = move || {
         let result = session.run();
         server.end(STUCK_GRACE);
+        drop(idle);
         // With all that holds the tree: its sessions are free for the next mount when this one has ended.
         drop((reporter, opens_thread, watcher, server));
         let result = result.map_err(|error| Error::io("answer the kernel for", &ending.path, error));

@@ -3,9 +3,9 @@
 //! On Linux it is FUSE, spoken by the crate `fuser`: `fuse` answers the kernel's requests in a few lines each, `errno` is
 //! the one table from [`ErrorKind`](crate::error::ErrorKind), `linux` mounts and ends, `stale` finds and removes mounts,
 //! also those of a killed process, `serve` runs requests so that none stops the others, with `helpers` and `deadline`,
-//! `meter`, `crawlers` and `report` tell others what it does, `watch` tells the kernel of changes that it did not ask for,
-//! `processes` knows who writes and how they end, `opens` and `holders` which files they have open. Systems without a front
-//! end yet get `Unsupported`.
+//! `meter`, `crawlers` and `report` tell others what it does, `watch` tells the kernel of changes that it did not ask for, of
+//! which `news` hears; `processes` knows who writes and how they end, `opens` and `holders` which files they have open, `idle`
+//! optimizes the vault while nobody is there. Systems without a front end yet get `Unsupported`.
 
 use crate::error::Result;
 use crate::vault::{MountRecord, Vault};
@@ -29,9 +29,13 @@ mod helpers;
 #[cfg(target_os = "linux")]
 mod holders;
 #[cfg(target_os = "linux")]
+mod idle;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 mod meter;
+#[cfg(target_os = "linux")]
+mod news;
 #[cfg(not(target_os = "linux"))]
 mod none;
 #[cfg(target_os = "linux")]
@@ -74,6 +78,8 @@ pub struct MountOptions {
     /// Whether the kernel asks at every open: a file of a build that is opened to write is refused at once, and opening any
     /// file takes a request. Without, the first write is refused.
     pub ask_opens: bool,
+    /// Whether older builds are made smaller while nobody uses the mount, if the vault's config says so.
+    pub optimizes: bool,
 }
 
 /// One thing that mounting needs, and whether it is there.

@@ -5,7 +5,7 @@
 
 use crate::tree::Ending;
 use std::io::{Error, Result};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// A process, which keeps its meaning when its number is given to another one.
 pub(super) struct PidFd(OwnedFd);
@@ -43,5 +43,12 @@ impl PidFd {
         }
         // From 6.15 on the end is told as soon as the parent has heard of it, which `POLLHUP` says; before, never.
         (poll.revents & libc::POLLHUP != 0 || told != 0).then_some(Ending::Unknown)
+    }
+}
+
+impl AsFd for PidFd {
+    /// It can be read from when the process ends, and once more when its parent has heard of that.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }

@@ -6,9 +6,12 @@
 
 use super::pidfd::PidFd;
 use crate::tree::{Caller, Ending};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -17,6 +20,9 @@ const MAX_THREADS: usize = 256;
 
 /// The most ends that are remembered; whoever asks for one does so soon after.
 const MAX_ENDINGS: usize = 4096;
+
+/// How much of what happened to processes is taken note of at once.
+const MAX_HAPPENED: usize = 64;
 
 /// More than `/proc/PID/stat` ever has.
 const MAX_STAT_LEN: usize = 1024;
@@ -41,6 +47,8 @@ pub(super) struct Processes {
     watched: Mutex<HashMap<u32, PidFd>>,
     /// How those ended that were watched.
     endings: Mutex<HashMap<u32, Ending>>,
+    /// Knows when something happened to one that is watched; `None` when the system has no room for it.
+    ends: Option<Epoll>,
 }
 
 struct Thread {
@@ -54,7 +62,15 @@ impl Processes {
     pub(super) fn new() -> Processes {
         let release = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
         let ends_are_told = release.is_ok_and(|release| version_of(&release) >= ENDS_ARE_TOLD_FROM);
-        Processes { ends_are_told, threads: Mutex::default(), watched: Mutex::default(), endings: Mutex::default() }
+        let ends = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).ok();
+        let ends_are_told = ends_are_told && ends.is_some();
+        Processes {
+            ends_are_told,
+            threads: Mutex::default(),
+            watched: Mutex::default(),
+            endings: Mutex::default(),
+            ends,
+        }
     }
 
     /// Tells whether the system says how a process ended that is no child.
@@ -86,9 +102,18 @@ impl Processes {
         is_killed(&stat).then_some(thread.caller)
     }
 
+    /// Returns what can be read from when [`Processes::ended`] may have something to tell.
+    pub(super) fn ends(&self) -> Option<BorrowedFd<'_>> {
+        self.ends.as_ref().map(|ends| ends.0.as_fd())
+    }
+
     /// Returns which of the processes have ended since the last call, and how.
     pub(super) fn ended(&self) -> Vec<(u32, Ending)> {
         let mut watched = self.watched.lock();
+        // Before they are asked: what happens after that is told again.
+        let mut happened = [EpollEvent::empty(); MAX_HAPPENED];
+        let mut is_full = |ends: &Epoll| ends.wait(&mut happened, EpollTimeout::ZERO) == Ok(MAX_HAPPENED);
+        while self.ends.as_ref().is_some_and(&mut is_full) {}
         let ended: Vec<(u32, Ending)> =
             watched.iter().filter_map(|(&process, pidfd)| Some((process, pidfd.ending()?))).collect();
         let mut endings = self.endings.lock();
@@ -144,7 +169,7 @@ impl Processes {
         if watched.contains_key(&process) {
             return true;
         }
-        match PidFd::open(process) {
+        match self.open_watched(process) {
             Ok(pidfd) => {
                 // The number may have been another one's.
                 self.endings.lock().remove(&process);
@@ -156,6 +181,14 @@ impl Processes {
                 false
             }
         }
+    }
+
+    fn open_watched(&self, process: u32) -> std::io::Result<PidFd> {
+        let pidfd = PidFd::open(process)?;
+        let ends = self.ends.as_ref().ok_or(Errno::EMFILE)?;
+        // Told once for each change: a process whose parent does not ask how it ended would be told of for ever.
+        ends.add(&pidfd, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, process.into()))?;
+        Ok(pidfd)
     }
 }
 

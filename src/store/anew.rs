@@ -209,6 +209,14 @@ impl Store {
         self.append_anew(id, plain_len, &encoded)
     }
 
+    /// Syncs what has been stored anew, without sealing its pack: so little is left to do when it is sealed.
+    ///
+    /// # Errors
+    /// `NoSpace` or `Io` from the disk.
+    pub fn sync_anew(&self) -> Result<()> {
+        self.writer.sync_anew()
+    }
+
     fn append_anew(&self, id: ChunkId, plain_len: u32, encoded: &Encoded<'_>) -> Result<()> {
         let entry = PackEntry {
             kind: EntryKind::Anew,

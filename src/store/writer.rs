@@ -273,6 +273,18 @@ impl Writer {
         }
     }
 
+    /// Syncs the open pack of what is stored anew.
+    pub(super) fn sync_anew(&self) -> Result<()> {
+        let file = match self.open[ANEW].lock().as_mut() {
+            Some(open) => {
+                open.write_buffer()?;
+                open.file.clone()
+            }
+            None => return Ok(()),
+        };
+        file.sync()
+    }
+
     /// Seals the open packs, and waits for those that other threads are sealing.
     pub(super) fn flush(&self) -> Result<()> {
         let last = self.tickets.lock().last;

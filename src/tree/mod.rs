@@ -343,7 +343,7 @@ impl Tree {
     /// Looks whether builds or milestones changed, by any process, and sends events for the lists that did and for the
     /// names that do not mean the same any more.
     ///
-    /// Costs one question to the catalogue; a front end calls it a few times a second.
+    /// Costs one question to the catalogue; a front end calls it a few times a second while the catalogue may be changing.
     ///
     /// # Errors
     /// Those of the catalogue.

@@ -225,6 +225,11 @@ impl Tree {
         }
     }
 
+    /// Tells whether a session is being written, stored or committed.
+    pub fn is_being_written(&self) -> bool {
+        self.session_table.sessions.lock().as_ref().is_some_and(|sessions| sessions.are_busy())
+    }
+
     /// Makes a build of a workspace, which goes on.
     pub(super) fn keep(&self, session: &Session, id: Option<RefName>) -> Result<()> {
         let build = session.keep(id)?;

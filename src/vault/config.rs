@@ -1,5 +1,6 @@
 //! The vault's config file, `vault.toml`.
 
+use super::IdleRules;
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::ingest::session::{AutoCommit, FinishRules, SessionRules};
@@ -64,6 +65,9 @@ const CRAWLERS: [&str; 45] = [
 /// The longest quiet time that makes sense: a day.
 const MAX_QUIET_SECONDS: f64 = 86_400.0;
 
+/// The longest idle time that makes sense: a day.
+const MAX_IDLE_MINUTES: f64 = 1440.0;
+
 /// What is written in `vault.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Config {
@@ -80,6 +84,9 @@ pub(super) struct Config {
     /// Who goes over everything in a mount.
     #[serde(default, skip_serializing_if = "Crawlers::is_default")]
     crawlers: Crawlers,
+    /// When older builds are made smaller without being told.
+    #[serde(default)]
+    optimize: OptimizeConfig,
 }
 
 /// The programs that go over everything.
@@ -113,6 +120,23 @@ impl Default for SessionConfig {
     }
 }
 
+/// The table `optimize`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct OptimizeConfig {
+    when_idle: bool,
+    /// See [`OptimizeOptions::squeeze`](super::OptimizeOptions::squeeze).
+    squeeze: bool,
+    /// See [`IdleRules::idle_time`].
+    idle_minutes: f64,
+}
+
+impl Default for OptimizeConfig {
+    fn default() -> OptimizeConfig {
+        OptimizeConfig { when_idle: true, squeeze: false, idle_minutes: 5.0 }
+    }
+}
+
 /// What becomes of the projects of engines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -143,6 +167,7 @@ impl Config {
             sessions,
             engines: Engines::default(),
             crawlers: Crawlers::default(),
+            optimize: OptimizeConfig::default(),
         })
     }
 
@@ -156,6 +181,12 @@ impl Config {
     /// Returns the names of programs that go over everything; `*` in them stands for anything.
     pub(super) fn crawlers(&self) -> Vec<String> {
         self.crawlers.names.clone().unwrap_or_else(|| CRAWLERS.map(str::to_owned).into())
+    }
+
+    /// Returns when a mount makes older builds smaller; `None` if it never does.
+    pub(super) fn idle_rules(&self) -> Option<IdleRules> {
+        let OptimizeConfig { when_idle, squeeze, idle_minutes } = self.optimize;
+        when_idle.then(|| IdleRules { idle_time: Duration::from_secs_f64(idle_minutes * 60.0), squeeze })
     }
 
     /// Tells whether the caches of engine projects are kept.
@@ -179,12 +210,17 @@ impl Config {
             .map_err(|why| {
                 Error::invalid(format!("{} cannot be read: {why}", path.display())).with_hint(
                     "it must say `format = 1` and an `id` of 32 hexadecimal digits, and may say `caches = \"keep\"` \
-                         or `\"leave\"` under `[engines]`",
+                         or `\"leave\"` under `[engines]`, and `when_idle`, `squeeze` and `idle_minutes` under \
+                         `[optimize]`",
                 )
             })?;
         if !(0.0..=MAX_QUIET_SECONDS).contains(&config.sessions.quiet_seconds) {
             let message = format!("{} says quiet_seconds = {}", path.display(), config.sessions.quiet_seconds);
             return Err(Error::invalid(message).with_hint("give a number from 0 to 86400"));
+        }
+        if !(0.0..=MAX_IDLE_MINUTES).contains(&config.optimize.idle_minutes) {
+            let message = format!("{} says idle_minutes = {}", path.display(), config.optimize.idle_minutes);
+            return Err(Error::invalid(message).with_hint("give a number from 0 to 1440"));
         }
         if config.format != FORMAT {
             let message = format!("{} says format {}; this program knows {FORMAT}", path.display(), config.format);

@@ -16,7 +16,7 @@ mod usage;
 mod verify;
 
 pub use mounts::MountRecord;
-pub use optimize::{OptimizeOptions, OptimizeReport};
+pub use optimize::{IdleRules, LastOptimize, OptimizeOptions, OptimizeReport};
 pub use plays::{Play, PlayStart};
 pub use repair::RepairReport;
 pub use restore::{RestoreOptions, RestoreReport};
@@ -139,6 +139,11 @@ impl Vault {
         &self.dir
     }
 
+    /// Returns the path of the catalogue; beside it are files whose names start with its own.
+    pub fn catalogue_path(&self) -> PathBuf {
+        self.disk.absolute(Path::new(CATALOGUE))
+    }
+
     /// Returns the room on the vault's disk.
     ///
     /// # Errors
@@ -162,6 +167,11 @@ impl Vault {
         self.config.crawlers()
     }
 
+    /// Returns when a mount is to make older builds smaller; `None` if it never is.
+    pub fn idle_rules(&self) -> Option<IdleRules> {
+        self.config.idle_rules()
+    }
+
     /// Returns the chunk store.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
@@ -175,6 +185,14 @@ impl Vault {
     /// Those of the catalogue.
     pub fn generation(&self) -> Result<u64> {
         Ok(self.store.catalogue().data_version()? as u64)
+    }
+
+    /// Returns a number that differs whenever another process has changed the catalogue; `None` while this one changes it.
+    ///
+    /// # Errors
+    /// Those of the catalogue.
+    pub fn foreign_generation(&self) -> Result<Option<u64>> {
+        Ok(self.store.catalogue().foreign_version()?.map(|version| version as u64))
     }
 
     /// Compares two builds; with `paths`, only those files and folders.

@@ -440,6 +440,12 @@ fn status_and_stats_tell_how_the_vault_stands() {
     let status = home.run(["status", "--json"]).succeeds().data();
     assert_eq!((status["builds"].as_u64(), status["newest"]["id"].as_str()), (Some(2), Some("2")));
     assert_eq!(status["mounts"], serde_json::json!([]));
+    assert_eq!(status["optimize"], serde_json::json!({ "running": false, "when_idle": true, "last": null }));
+    home.run(["optimize"]).succeeds();
+    let last = home.run(["status", "--json"]).succeeds().data()["optimize"]["last"].clone();
+    assert_eq!((last["is_complete"].as_bool(), last["squeeze"].as_bool()), (Some(true), Some(false)));
+    assert!(last["chunks_looked_at"].as_u64().is_some() && last["bytes_gained"].as_u64().is_some(), "{last}");
+    assert!(home.run(["status"]).succeeds().stdout.contains("gained so far, all looked at"));
     assert!(status["space"]["available"].as_u64().unwrap() > 0);
     let stats = home.run(["stats", "--json"]).succeeds().data();
     assert_eq!((stats["builds"].as_u64(), stats["files"].as_u64()), (Some(2), Some(6)));

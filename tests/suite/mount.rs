@@ -118,6 +118,35 @@ fn hidden_files_are_reached_but_not_listed() {
     assert!(!stage.path("builds/b1/data/.gamevault").exists());
 }
 
+/// Returns how often the thread of this process that looks for changes has gone to sleep.
+fn sleeps_of_the_watcher() -> u64 {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let is_watcher = |task: &std::path::PathBuf| fs::read(task.join("comm")).is_ok_and(|name| name == b"mount-watch\n");
+    let watcher = tasks.into_iter().find(is_watcher).unwrap();
+    let status = fs::read_to_string(watcher.join("status")).unwrap();
+    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+    count.trim().parse().unwrap()
+}
+
+#[test]
+fn an_idle_mount_sleeps_until_another_process_changes_the_catalogue() {
+    let Some(stage) = Stage::mount(with_two_builds(), &MountOptions::default()) else { return };
+    assert_eq!(names(&stage.path("builds")).len(), 3);
+    // It looks for a while after the catalogue was last written to.
+    std::thread::sleep(Duration::from_millis(10_600));
+    let before = sleeps_of_the_watcher();
+    std::thread::sleep(Duration::from_secs(2));
+    let asleep = sleeps_of_the_watcher();
+    assert_eq!(asleep, before, "it woke with nothing to do");
+    let other = gamevault::vault::Vault::open(&stage.fixture.path("vault")).unwrap();
+    let options = gamevault::vault::SnapshotOptions { id: Some("b3".parse().unwrap()), ..Default::default() };
+    other.snapshot(&stage.fixture.path("source1"), &options, &gamevault::progress::Progress::new()).unwrap();
+    std::thread::sleep(Duration::from_millis(900));
+    let woken = sleeps_of_the_watcher();
+    assert!((asleep + 2..asleep + 12).contains(&woken), "{asleep} sleeps became {woken}");
+    assert!(stage.path("builds/b3").exists());
+}
+
 #[test]
 fn builds_of_other_processes_appear_within_a_second() {
     let Some(stage) = Stage::mount(with_two_builds(), &MountOptions::default()) else { return };

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// A scene as text of `len` bytes: higher levels find more in it.
-fn text(seed: u64, len: usize) -> Vec<u8> {
+pub fn text(seed: u64, len: usize) -> Vec<u8> {
     let mut random = random(seed);
     let names: Vec<String> = (0..300).map(|_| format!("mesh_{:06x}", random.random_range(0..1 << 24))).collect();
     let mut text = String::with_capacity(len + 200);
@@ -137,6 +137,31 @@ fn the_newest_build_and_milestones_stay_as_they_are() {
     scene.vault.remove_milestone(&name).unwrap();
     let report = optimize(&scene.vault, &OptimizeOptions::default());
     assert!(middle_only > 0 && report.chunks_looked_at > 0, "{middle_only}, then {report:?}");
+}
+
+#[test]
+fn runs_that_are_stopped_again_and_again_make_the_vault_smaller_as_one_does() {
+    let scene = Scene::new();
+    let trees = versions(&scene, 5);
+    let full = pack_bytes(&scene);
+    let mut stops = 0;
+    while !scene.vault.last_optimize().unwrap().is_some_and(|last| last.is_complete) {
+        let progress = Progress::new();
+        let ended = std::thread::scope(|scope| {
+            let run = scope.spawn(|| scene.vault.optimize(&OptimizeOptions::default(), &progress));
+            // A few chunks further each time.
+            while progress.read().bytes_done < 300_000 && !run.is_finished() {
+                std::thread::yield_now();
+            }
+            progress.cancel();
+            run.join().unwrap()
+        });
+        stops += u32::from(ended.is_err_and(|error| error.kind() == ErrorKind::Interrupted));
+    }
+    assert!(stops >= 2, "{stops}");
+    let (after, last) = (pack_bytes(&scene), scene.vault.last_optimize().unwrap().unwrap());
+    assert!(after < full && full - after > last.bytes_gained / 2, "{full} became {after}: {last:?}");
+    check(&scene, &trees, "stopped");
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
     let Mount { xattr, allow_other, ask_opens, .. } = *arguments;
     let deadline = Duration::from_secs(arguments.deadline);
     let threads = arguments.threads.unwrap_or(0);
-    let options = MountOptions { xattr, threads, allow_other, deadline, ask_opens };
+    let options = MountOptions { xattr, threads, allow_other, deadline, ask_opens, optimizes: true };
     let mounted = gamevault::mount::mount(vault.clone(), dir, &options)?;
     if let Err(error) = announce(&vault, &mounted, context) {
         // A mount that nobody knows of is not left behind.

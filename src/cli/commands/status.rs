@@ -13,7 +13,7 @@ use gamevault::catalogue::Build;
 use gamevault::disk::Space;
 use gamevault::error::Result;
 use gamevault::mount::Activity;
-use gamevault::vault::MountRecord;
+use gamevault::vault::{LastOptimize, MountRecord};
 use serde_json::{Value, json};
 use std::time::SystemTime;
 
@@ -27,6 +27,14 @@ struct State {
     newest: Option<Build>,
     mounts: Vec<(MountRecord, Option<Activity>)>,
     sessions: Vec<Session>,
+    optimize: Optimize,
+}
+
+/// What is known of making older builds smaller.
+struct Optimize {
+    is_running: bool,
+    when_idle: bool,
+    last: Option<LastOptimize>,
 }
 
 /// Runs the command.
@@ -52,6 +60,11 @@ fn read(vault: &Vault, context: &Context) -> Result<State> {
         newest: builds.pop(),
         mounts: mounts.collect(),
         sessions: sessions::list(vault)?,
+        optimize: Optimize {
+            is_running: vault.is_being_optimized()?,
+            when_idle: vault.idle_rules().is_some(),
+            last: vault.last_optimize()?,
+        },
     })
 }
 
@@ -65,7 +78,23 @@ fn data(vault: &Vault, state: &State) -> Result<Value> {
         "newest": state.newest.as_ref().map(|build| BuildView::new(build, &milestones)),
         "mounts": mounts,
         "sessions": state.sessions,
+        "optimize": {
+            "running": state.optimize.is_running,
+            "when_idle": state.optimize.when_idle,
+            "last": state.optimize.last.as_ref().map(last_data),
+        },
     }))
+}
+
+fn last_data(last: &LastOptimize) -> Value {
+    json!({
+        "ended": text::utc_time(last.ended),
+        "is_complete": last.is_complete,
+        "squeeze": last.squeeze,
+        "chunks_looked_at": last.chunks_looked_at,
+        "bytes_gained": last.bytes_gained,
+        "bytes_gained_in_all": last.bytes_gained_in_all,
+    })
 }
 
 fn mount_data((mount, activity): &(MountRecord, Option<Activity>)) -> Value {
@@ -103,7 +132,24 @@ fn fields(vault: &Vault, state: &State) -> Fields {
             fields.add("doubt", doubt);
         }
     }
+    fields.add("optimize", optimize_line(&state.optimize, now));
     fields
+}
+
+/// Tells when older builds were last made smaller, by how much, and whether there is more to do.
+fn optimize_line(optimize: &Optimize, now: SystemTime) -> String {
+    let last = optimize.last.as_ref().map(|last| {
+        let (when, gained) = (text::ago(last.ended, now), text::size(last.bytes_gained_in_all));
+        let rest = if last.is_complete { "all looked at" } else { "not all looked at yet" };
+        format!("{when}, {gained} gained so far, {rest}")
+    });
+    match (optimize.is_running, last) {
+        (true, Some(last)) => format!("running (last {last})"),
+        (true, None) => "running".to_owned(),
+        (false, Some(last)) => last,
+        (false, None) if optimize.when_idle => "not yet; a mount does it when it is idle".to_owned(),
+        (false, None) => "not yet".to_owned(),
+    }
 }
 
 /// Returns the session's name with those of its status's values that say something in a line.

@@ -248,6 +248,11 @@ impl Sessions {
         }
     }
 
+    /// Tells whether a session is being written, stored or committed.
+    pub fn are_busy(&self) -> bool {
+        self.registered.all().iter().any(|session| session.is_busy())
+    }
+
     /// Takes note of how a process ended that may have written to sessions.
     pub fn process_ended(&self, process: u32, ending: Ending) {
         for session in self.registered.all() {
@@ -498,6 +503,20 @@ impl State {
 }
 
 impl Session {
+    fn is_busy(&self) -> bool {
+        let state = self.state.lock();
+        // Who works in a workspace may have a file open all day.
+        let is_copied = state.form != SessionForm::Workspace && state.open.values().any(|open| open.is_written());
+        match state.phase {
+            SessionState::Committing => true,
+            SessionState::Open | SessionState::Interrupted | SessionState::Suspect => {
+                is_copied || !state.queue.is_empty() || !state.storing.is_empty()
+            }
+            // What still waits is not stored any more.
+            SessionState::Committed | SessionState::Aborted => false,
+        }
+    }
+
     fn set_name(&self, name: &RefName) -> Result<()> {
         let mut state = self.changing()?;
         let (form, created) = (state.form, state.created);

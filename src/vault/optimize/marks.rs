@@ -64,9 +64,10 @@ impl Marks {
                 continue;
             }
             vault.reader().for_each_entry(directory, &mut |entry| {
+                progress.check()?;
                 match &entry.kind {
                     EntryKind::Directory(below) => open.push(below.id),
-                    EntryKind::File(content) => self.mark_content(vault, content, mark)?,
+                    EntryKind::File(content) => self.mark_content(vault, progress, content, mark)?,
                     EntryKind::Symlink(_) => {}
                 }
                 Ok(())
@@ -75,7 +76,7 @@ impl Marks {
         Ok(())
     }
 
-    fn mark_content(&mut self, vault: &Vault, content: &Content, mark: u8) -> Result<()> {
+    fn mark_content(&mut self, vault: &Vault, progress: &Progress, content: &Content, mark: u8) -> Result<()> {
         match content.root {
             ContentRoot::Empty => Ok(()),
             ContentRoot::Chunk(id) => {
@@ -85,7 +86,7 @@ impl Marks {
             ContentRoot::List { id, .. } if !self.set_first(id.key(), mark) => Ok(()),
             ContentRoot::List { .. } => vault.reader().for_each_extent(content, 0, content.size, &mut |extent| {
                 extent.id.into_iter().for_each(|id| self.set(id.key(), mark));
-                Ok(())
+                progress.check()
             }),
         }
     }

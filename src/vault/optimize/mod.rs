@@ -2,12 +2,15 @@
 //!
 //! The newest build and the milestones stay as they were written: those are read. What only older builds and playtests
 //! use is idle: there is time for a higher level, and for differences that ingest could not make. `marks` tells what is
-//! idle, `walk` goes through it file by file, `packs` removes what nobody needs any more. One process does it at a time;
-//! snapshots, mounts and sessions go on beside it.
+//! idle, `walk` goes through it file by file, `packs` removes what nobody needs any more, `last` remembers what was done.
+//! One process does it at a time; snapshots, mounts and sessions go on beside it, and a mount that nobody uses does it.
 
+mod last;
 mod marks;
 mod packs;
 mod walk;
+
+pub use last::LastOptimize;
 
 use super::{Vault, try_lock_for_a_moment};
 use crate::disk::DiskFile;
@@ -15,7 +18,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::store::{Effort, Gain};
 use marks::Marks;
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +35,15 @@ pub struct OptimizeOptions {
     pub time_limit: Option<Duration>,
     /// Look for smaller forms and change nothing.
     pub dry_run: bool,
+}
+
+/// When a mount optimizes its vault.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct IdleRules {
+    /// How long nobody must have used the mount.
+    pub idle_time: Duration,
+    /// See [`OptimizeOptions::squeeze`].
+    pub squeeze: bool,
 }
 
 /// What was stored anew.
@@ -91,6 +102,8 @@ impl Vault {
     pub fn optimize(&self, options: &OptimizeOptions, progress: &Progress) -> Result<OptimizeReport> {
         let _lock = self.optimize_lock()?;
         let started = Instant::now();
+        let state = self.idle_state()?;
+        let left = self.left_before()?;
         let catalogue = self.store().catalogue();
         catalogue.prepare_optimize()?;
         let mut report = OptimizeReport { pack_bytes_before: self.pack_bytes()?, ..OptimizeReport::default() };
@@ -110,17 +123,29 @@ impl Vault {
             batch: Vec::new(),
             tried: Vec::new(),
             report,
-            left: HashMap::new(),
+            left,
+            unsynced: 0,
         };
         let walked = walk.all();
-        // Whatever ended it, what was found so far is kept.
-        let kept = if options.dry_run { Ok(()) } else { walk.keep() };
-        let Walk { mut report, left, .. } = walk;
-        report.is_complete = walked?;
-        kept?;
-        if !options.dry_run {
-            packs::compact(self, progress, &left, &mut report)?;
+        if options.dry_run {
+            walk.report.is_complete = walked?;
+            walk.report.pack_bytes_after = self.pack_bytes()?;
+            return Ok(walk.report);
         }
+        // Whatever ended it, what was found so far is kept.
+        let kept = walk.keep();
+        let Walk { mut report, left, .. } = walk;
+        let finished = walked.and_then(|is_complete| {
+            let compacted = packs::compact(self, progress, &left, &mut report);
+            report.is_complete = is_complete && compacted.is_ok();
+            compacted
+        });
+        if finished.is_err() {
+            self.store().flush()?;
+        }
+        kept?;
+        self.remember_optimize(&report, options.squeeze, (state, &left))?;
+        finished?;
         report.pack_bytes_after = self.pack_bytes()?;
         Ok(report)
     }

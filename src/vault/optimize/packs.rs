@@ -19,18 +19,22 @@ const ENTRY_COST: u64 = 44 + 48;
 /// Bytes that the name of a base takes, in front of an entry and in the footer.
 const BASE_COST: u64 = 2 * 16;
 
+/// What was stored anew lies in its old pack still.
+#[derive(Default)]
+pub(super) struct Left {
+    /// Bytes of it, by the number of the pack.
+    pub(super) by_pack: HashMap<i64, u64>,
+    /// What was gained by the runs that this one goes on with, and which ended before they came to the packs.
+    pub(super) gained_before: u64,
+}
+
 /// Empties packs in which much is of no use, takes those that are empty out of the catalogue and removes their files.
-///
-/// `left` is how many bytes of each pack the run has stored anew elsewhere.
-pub(super) fn compact(
-    vault: &Vault,
-    progress: &Progress,
-    left: &HashMap<i64, u64>,
-    report: &mut OptimizeReport,
-) -> Result<()> {
+pub(super) fn compact(vault: &Vault, progress: &Progress, left: &Left, report: &mut OptimizeReport) -> Result<()> {
+    let gained = left.gained_before + report.bytes_gained;
+    let left = &left.by_pack;
     let store = vault.store();
     let catalogue = store.catalogue();
-    let used = used_bytes(vault)?;
+    let used = used_bytes(vault, progress)?;
     let mut packs = catalogue.packs()?;
     // What nothing is used of is removed below, or holds records.
     packs.retain(|(number, ..)| used.contains_key(number));
@@ -40,7 +44,7 @@ pub(super) fn compact(
     for (number, id, len) in packs {
         progress.check()?;
         let left = left.get(&number).copied().unwrap_or(0);
-        let leaves_too_much = left > 0 && left_bytes > report.bytes_gained / LEFT_SHARE;
+        let leaves_too_much = left > 0 && left_bytes > gained / LEFT_SHARE;
         if leaves_too_much || used[&number] + len / MAX_WASTE_SHARE < len {
             report.chunks_moved += empty(vault, number, id, progress)?;
             left_bytes -= left;
@@ -50,10 +54,11 @@ pub(super) fn compact(
     // Which packs there are first: in one that is registered after that, the chunks would be missed.
     let packs = catalogue.packs()?;
     // Looked at anew: a pack with what was moved may have been lost by somebody else's flush.
-    let used = used_bytes(vault)?;
+    let used = used_bytes(vault, progress)?;
     let mut unused = Vec::new();
     for (number, id, _) in packs.into_iter().filter(|(number, ..)| !used.contains_key(number)) {
         // A pack that cannot be read is left to `verify`.
+        progress.check()?;
         let has_no_records = |index: crate::store::PackIndex| {
             index.damage.is_none() && index.entries.iter().all(|entry| entry.kind != EntryKind::Record)
         };
@@ -69,12 +74,12 @@ pub(super) fn compact(
 }
 
 /// Returns how many bytes of each pack the chunks need that lie there.
-fn used_bytes(vault: &Vault) -> Result<HashMap<i64, u64>> {
+fn used_bytes(vault: &Vault, progress: &Progress) -> Result<HashMap<i64, u64>> {
     let mut used = HashMap::new();
     vault.store().catalogue().for_each_chunk(&mut |_, place| {
         *used.entry(place.pack).or_default() +=
             u64::from(place.stored_len) + ENTRY_COST + place.bases.len() as u64 * BASE_COST;
-        Ok(())
+        progress.check()
     })?;
     Ok(used)
 }

@@ -3,6 +3,7 @@
 //! Where a file is in both, what stands at a chunk's place in the newer one is the first choice for its base.
 
 use super::marks::Marks;
+use super::packs::Left;
 use super::{OptimizeReport, Vault};
 use crate::catalogue::ChunkPlace;
 use crate::codec::Encoding;
@@ -23,6 +24,10 @@ const BATCH_LEN: usize = 64;
 /// Chunks whose trial is remembered at once.
 const TRIED_LEN: usize = 4096;
 
+/// Bytes that were looked at after which what was stored anew of them is synced: whoever stops the run is not to wait for
+/// more of it.
+const SYNC_LEN: u64 = 32 << 20;
+
 /// Stored bytes of a type after which it is known whether a higher level helps it.
 const SAMPLE_BYTES: u64 = 1 << 20;
 
@@ -41,8 +46,9 @@ pub(super) struct Walk<'a> {
     /// Chunks that need not be looked at again.
     pub(super) tried: Vec<ChunkKey>,
     pub(super) report: OptimizeReport,
-    /// Bytes of chunks that were stored anew, by the packs that they were in.
-    pub(super) left: HashMap<i64, u64>,
+    pub(super) left: Left,
+    /// Stored bytes of what was looked at since it was last synced.
+    pub(super) unsynced: u64,
 }
 
 /// One chunk to look at.
@@ -57,6 +63,9 @@ pub(super) struct Job {
     /// What it is, when it may be opened.
     stream: Option<WholeStream>,
 }
+
+/// A job that was done, and in what the chunk gained how many bytes.
+type Looked = (Job, Option<(Gain, u64)>);
 
 /// A chunk that is a compressed stream from its start to its end.
 enum WholeStream {
@@ -127,6 +136,7 @@ impl Walk<'_> {
             }
             let mut files = Vec::new();
             reader.for_each_entry(old, &mut |entry| {
+                self.progress.check()?;
                 let same_name = |newer| reader.lookup(newer, entry.name.as_bytes());
                 let newer = newer.map(same_name).transpose()?.flatten().map(|(_, entry)| entry.kind);
                 match (&entry.kind, newer) {
@@ -158,6 +168,7 @@ impl Walk<'_> {
         let reader = self.vault.reader();
         let mut idle = Vec::new();
         reader.for_each_extent(content, 0, content.size, &mut |extent| {
+            self.progress.check()?;
             if let Some(id) = extent.id.filter(|id| self.marks.take_idle(id.key())) {
                 idle.push((extent, id));
             }
@@ -216,7 +227,7 @@ impl Walk<'_> {
     fn work_off(&mut self) -> Result<()> {
         let jobs = std::mem::take(&mut self.batch);
         let this = &*self;
-        let found: Vec<(Job, Option<(Gain, u64)>)> = jobs
+        let found: Vec<Result<Looked>> = jobs
             .into_par_iter()
             .map_init(
                 || Recoder::new(this.effort),
@@ -227,22 +238,38 @@ impl Walk<'_> {
                     Ok((job, found))
                 },
             )
-            .collect::<Result<_>>()?;
-        for (job, found) in found {
+            .collect();
+        let mut ended = Ok(());
+        for found in found {
+            // What was found before the run was stopped counts: it is stored.
+            let (job, found) = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    ended = Err(error);
+                    continue;
+                }
+            };
             self.report.add(found, job.place.plain_len.into());
             self.tried.push(job.id.key());
+            self.unsynced += u64::from(job.place.stored_len);
             if found.is_some() {
-                *self.left.entry(job.place.pack).or_default() += u64::from(job.place.stored_len);
+                *self.left.by_pack.entry(job.place.pack).or_default() += u64::from(job.place.stored_len);
             }
             if job.place.bases.is_empty() && job.tries_own {
                 let gained = found.filter(|(gain, _)| *gain == Gain::Own).map_or(0, |(_, bytes)| bytes);
                 self.types.add(job.extension, job.place.stored_len.into(), gained);
             }
         }
-        if self.tried.len() >= TRIED_LEN && !self.is_dry {
-            self.keep()?;
+        ended?;
+        match self.is_dry {
+            true => Ok(()),
+            false if self.tried.len() >= TRIED_LEN => self.keep(),
+            false if self.unsynced >= SYNC_LEN => {
+                self.unsynced = 0;
+                self.vault.store().sync_anew()
+            }
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn look_at(&self, job: &Job, recoder: &mut Recoder) -> Result<Option<(Gain, u64)>> {
@@ -283,6 +310,7 @@ impl Walk<'_> {
         store.flush()?;
         store.catalogue().add_tried(&self.tried, number(self.effort))?;
         self.tried.clear();
+        self.unsynced = 0;
         Ok(())
     }
 }
