@@ -30,6 +30,7 @@ pub use types::{
     Lifetime, Looking, NodeId, Opened, RenameMode, TimeChange, XattrMode,
 };
 
+use crate::content::Reading;
 use crate::disk::Space;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::Timestamp;
@@ -231,7 +232,10 @@ impl Tree {
     /// `Corrupt` if the stored bytes are damaged: never wrong bytes. `IsDirectory`, `NotFound`, `Io`.
     pub fn read(&self, node: NodeId, offset: u64, buf: &mut [u8]) -> Result<usize> {
         match Place::of(node) {
-            Place::File => self.vault.reader().read_at(&content::file(self, node)?, offset, buf),
+            Place::File => {
+                let reading = Reading { ahead: true };
+                self.vault.reader().read(&content::file(self, node)?, offset, buf, reading)
+            }
             Place::Hidden(slot, item) => Ok(copy_range(&hidden::content_bytes(self, slot, item)?, offset, buf)),
             Place::Session { serial, node } => self.session(serial)?.read(node, offset, buf),
             Place::SessionHidden(serial, item) => control::read(self, serial, item, offset, buf),
