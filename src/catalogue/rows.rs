@@ -29,6 +29,13 @@ pub struct ChunkPlace {
     pub bases: Box<[ChunkKey]>,
 }
 
+impl ChunkPlace {
+    /// Returns where its stored bytes end in the pack.
+    pub fn end(&self) -> u64 {
+        u64::from(self.offset) + u64::from(self.stored_len)
+    }
+}
+
 /// When a pack was sealed: milliseconds since 1970, and always more than of the packs that were registered before.
 ///
 /// Packs are sealed inside the transaction that registers them, so the order of the times is that of the registrations.

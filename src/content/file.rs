@@ -1,9 +1,13 @@
 //! The bytes of one file: which chunks and holes cover a range.
 
+use super::nodes::Nodes;
 use super::{Reader, Reading};
 use crate::error::{Error, Result};
 use crate::id::ChunkId;
 use crate::manifest::{Content, ContentRoot, ListItem};
+
+/// Chunks that are held at once for one read.
+const MAX_TOGETHER: usize = 64;
 
 /// One chunk or hole of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +27,12 @@ impl Extent {
     }
 }
 
-impl Reader {
+impl Nodes {
     /// Returns the chunk or hole that covers byte `offset` of a file; `None` past its end.
     ///
     /// # Errors
     /// `Corrupt` if a list is damaged or does not fit its file.
-    pub fn extent_at(&self, content: &Content, offset: u64) -> Result<Option<Extent>> {
+    pub(super) fn extent_at(&self, content: &Content, offset: u64) -> Result<Option<Extent>> {
         if offset >= content.size {
             return Ok(None);
         }
@@ -39,7 +43,7 @@ impl Reader {
         };
         let mut start = 0;
         for level in (1..=depth).rev() {
-            let list = self.content_list(id)?;
+            let list = self.list(id)?;
             let (index, item_start) = list
                 .find(offset - start)
                 .filter(|_| list.depth == level)
@@ -57,8 +61,8 @@ impl Reader {
     /// Calls `visit` for the chunks and holes that cover `len` bytes at `offset`, in order.
     ///
     /// # Errors
-    /// Those of [`Reader::extent_at`] and of `visit`.
-    pub fn for_each_extent(
+    /// Those of [`Nodes::extent_at`] and of `visit`.
+    pub(super) fn for_each_extent(
         &self,
         content: &Content,
         offset: u64,
@@ -74,15 +78,39 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+impl Reader {
+    /// Returns the chunk or hole that covers byte `offset` of a file; `None` past its end.
+    ///
+    /// # Errors
+    /// `Corrupt` if a list is damaged or does not fit its file.
+    pub fn extent_at(&self, content: &Content, offset: u64) -> Result<Option<Extent>> {
+        self.nodes.extent_at(content, offset)
+    }
+
+    /// Calls `visit` for the chunks and holes that cover `len` bytes at `offset`, in order.
+    ///
+    /// # Errors
+    /// Those of [`Reader::extent_at`] and of `visit`.
+    pub fn for_each_extent(
+        &self,
+        content: &Content,
+        offset: u64,
+        len: u64,
+        visit: &mut dyn FnMut(Extent) -> Result<()>,
+    ) -> Result<()> {
+        self.nodes.for_each_extent(content, offset, len, visit)
+    }
 
     /// Reads up to `buf.len()` bytes of a file at `offset`; returns how many: fewer only at the end of the file.
     ///
-    /// Holes read as zeros.
+    /// Holes read as zeros. Nothing is read ahead.
     ///
     /// # Errors
     /// `Corrupt` if a chunk on the way is damaged: then nothing of `buf` counts.
     pub fn read_at(&self, content: &Content, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        self.read(content, offset, buf, Reading { ahead: true })
+        self.read(content, offset, buf, Reading::OF_ONE)
     }
 
     /// Reads like [`Reader::read_at`], for a reader of whom more is known.
@@ -90,25 +118,39 @@ impl Reader {
     /// # Errors
     /// As [`Reader::read_at`].
     pub fn read(&self, content: &Content, offset: u64, buf: &mut [u8], reading: Reading) -> Result<usize> {
-        let len = (buf.len() as u64).min(content.size.saturating_sub(offset)) as usize;
-        self.for_each_extent(content, offset, len as u64, &mut |extent| {
-            let from = extent.offset.max(offset);
-            let to = extent.end().min(offset + len as u64);
-            let target = &mut buf[(from - offset) as usize..(to - offset) as usize];
-            match extent.id {
-                None => target.fill(0),
-                Some(id) => {
-                    let plain = if reading.ahead { self.store.get(id)? } else { self.store.get_passing(id)? };
-                    if plain.len() as u64 != extent.len {
-                        return Err(Error::corrupt(format!("chunk {id} is not as long as its file says")));
-                    }
-                    let skip = (from - extent.offset) as usize;
-                    target.copy_from_slice(&plain[skip..skip + target.len()]);
-                }
-            }
+        let end = content.size.min(offset.saturating_add(buf.len() as u64));
+        let Some(len) = end.checked_sub(offset).filter(|&len| len > 0) else { return Ok(0) };
+        let is_passing = !reading.ahead || self.ahead.note(&self.nodes, content, offset..end);
+        let mut extents = Vec::new();
+        self.for_each_extent(content, offset, len, &mut |extent| {
+            extents.push(extent);
             Ok(())
         })?;
-        Ok(len)
+        // In parts, so that memory does not grow with what is asked for.
+        for part in extents.chunks(MAX_TOGETHER) {
+            let ids: Vec<ChunkId> = part.iter().filter_map(|extent| extent.id).collect();
+            let store = &self.nodes.store;
+            let chunks: Vec<_> = match reading.keeps {
+                true => store.get_all(&ids, is_passing)?,
+                false => ids.iter().map(|&id| store.get_passing(id)).collect::<Result<_>>()?,
+            };
+            let mut chunks = chunks.into_iter();
+            for extent in part {
+                let (from, to) = (extent.offset.max(offset), extent.end().min(end));
+                let target = &mut buf[(from - offset) as usize..(to - offset) as usize];
+                let Some(id) = extent.id else {
+                    target.fill(0);
+                    continue;
+                };
+                let plain = chunks.next().expect("there is one for each id");
+                if plain.len() as u64 != extent.len {
+                    return Err(Error::corrupt(format!("chunk {id} is not as long as its file says")));
+                }
+                let skip = (from - extent.offset) as usize;
+                target.copy_from_slice(&plain[skip..skip + target.len()]);
+            }
+        }
+        Ok(len as usize)
     }
 
     /// Reads like [`Reader::read_at`] what is read quickly; in the place of chunks that would have to be made again, because
@@ -126,7 +168,7 @@ impl Reader {
         for extent in extents {
             let range = extent.offset.max(offset)..extent.end().min(offset + len);
             let target = &mut buf[(range.start - offset) as usize..(range.end - offset) as usize];
-            match extent.id.map(|id| self.store.is_opened(id.key())).transpose()?.flatten() {
+            match extent.id.map(|id| self.nodes.store.is_opened(id.key())).transpose()?.flatten() {
                 Some(true) => target.fill(0),
                 _ => drop(self.read_at(content, range.start, target)?),
             }

@@ -3,8 +3,11 @@
 //! [`Reader`] goes down from a root, node by node, and keeps the nodes it decoded. It never reads a manifest or a file
 //! whole.
 
+mod ahead;
 mod directory;
 mod file;
+mod nodes;
+mod pool;
 
 pub use directory::Listing;
 pub use file::Extent;
@@ -12,42 +15,44 @@ pub use file::Extent;
 use crate::error::Result;
 use crate::id::ChunkId;
 use crate::manifest::{List, Page, XattrSet};
-use crate::store::{Store, get_or_fetch};
-use quick_cache::sync::Cache;
+use crate::store::{CacheSizes, Store};
+use ahead::Ahead;
+use nodes::Nodes;
 use std::sync::Arc;
 
-/// Decoded directory pages kept; one has about 128 entries, some 20 KB.
-const MAX_PAGES: usize = 1024;
-
-/// Decoded content lists kept; one has about 256 items, some 12 KB.
-const MAX_LISTS: usize = 512;
-
 /// How a file is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
-    /// What is read is kept for the next reader. Not for those who go over everything, such as indexers: they take what is
-    /// there, and leave nothing.
+    /// What follows may be read before it is asked for.
     pub ahead: bool,
+    /// What is read is kept for the next reader.
+    pub keeps: bool,
+}
+
+impl Reading {
+    /// Of one who uses the file, and reads on.
+    pub const USING: Reading = Reading { ahead: true, keeps: true };
+    /// Of one piece, by somebody who knows what he reads next.
+    pub const OF_ONE: Reading = Reading { ahead: false, keeps: true };
+    /// Of one who goes over everything, such as an indexer: he takes what is there, and leaves nothing.
+    pub const CRAWLING: Reading = Reading { ahead: false, keeps: false };
 }
 
 /// Reads manifests and the content of files; one serves all threads.
 pub struct Reader {
-    store: Arc<Store>,
-    pages: Cache<ChunkId, Arc<Page>>,
-    lists: Cache<ChunkId, Arc<List>>,
+    nodes: Arc<Nodes>,
+    ahead: Ahead,
 }
 
 impl Reader {
-    /// Reads what `store` holds.
-    pub fn new(store: Arc<Store>) -> Reader {
-        Reader { store, pages: Cache::new(MAX_PAGES), lists: Cache::new(MAX_LISTS) }
+    /// Reads what `store` holds, which has caches of the same sizes.
+    pub fn new(store: Arc<Store>, sizes: &CacheSizes) -> Reader {
+        Reader { nodes: Arc::new(Nodes::new(store, sizes)), ahead: Ahead::new(sizes.chunk_bytes) }
     }
 
     /// Forgets all that is kept decoded, here and in the store, as if the vault had just been opened.
     pub fn clear_caches(&self) {
-        self.pages.clear();
-        self.lists.clear();
-        self.store.clear_caches();
+        self.nodes.clear_caches();
     }
 
     /// Returns a set of extended attributes.
@@ -55,17 +60,16 @@ impl Reader {
     /// # Errors
     /// `Corrupt` if the chunk is damaged or is no xattr set.
     pub fn xattrs(&self, id: ChunkId) -> Result<Arc<XattrSet>> {
-        XattrSet::decode(&self.store.get(id)?).map(Arc::new)
+        XattrSet::decode(&self.nodes.store.get(id)?).map(Arc::new)
     }
 
     /// Returns one page of a directory.
-    // Nodes are kept decoded here, so they go past the store's cache of plain bytes.
     pub(crate) fn page(&self, id: ChunkId) -> Result<Arc<Page>> {
-        get_or_fetch(&self.pages, id, || Page::decode(&self.store.get_uncached(id)?).map(Arc::new))
+        self.nodes.page(id)
     }
 
     /// Returns one node of a file's list.
     pub(crate) fn content_list(&self, id: ChunkId) -> Result<Arc<List>> {
-        get_or_fetch(&self.lists, id, || List::decode(&self.store.get_uncached(id)?).map(Arc::new))
+        self.nodes.list(id)
     }
 }

@@ -423,7 +423,7 @@ impl Filesystem for Fuse {
     ) {
         let (node, len) = (node(ino), size as usize);
         let crawler = self.server.crawlers().of(request.pid());
-        let reading = Reading { ahead: crawler.is_none() };
+        let reading = if crawler.is_none() { Reading::USING } else { Reading::CRAWLING };
         let act = move |tree: &Tree, _: &Slot<ReplyData>| {
             READ_BUFFER.with_borrow_mut(|buffer| {
                 if buffer.len() < len {

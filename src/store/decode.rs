@@ -1,12 +1,13 @@
 //! From stored bytes to plain ones: the bases first.
 
+use super::kept::Plain;
+use super::reader::Slice;
 use super::{MAX_DEPTH, PackEntry, Store};
 use crate::catalogue::ChunkPlace;
 use crate::codec::opened::Form;
 use crate::codec::{Encoding, decode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ChunkId, ChunkKey, PackId};
-use std::sync::Arc;
 
 /// The most bytes of bases that are believed when a chunk is read; beyond it a vault is damaged, or a trap.
 const MAX_BASE_BYTES_READ: usize = 64 << 20;
@@ -14,7 +15,7 @@ const MAX_BASE_BYTES_READ: usize = 64 << 20;
 /// A chunk as it is stored.
 pub(super) struct Stored {
     pub(super) encoding: Encoding,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Slice,
     pub(super) plain_len: usize,
     pub(super) bases: Box<[ChunkKey]>,
     /// The pack, unless it is still open, and where in it.
@@ -107,9 +108,11 @@ impl Store {
     }
 
     fn decoded(&self, stored: &Stored, reach: &mut Reach) -> Result<Vec<u8>> {
+        self.reads.decoded_chunks.add(1);
+        self.reads.decoded_bytes.add(stored.plain_len as u64);
         if let (Encoding::Dictionary, [key]) = (stored.encoding, &stored.bases[..]) {
             // Made ready once for all the files of a type.
-            return self.dictionary(*key)?.decode(&stored.bytes, stored.plain_len);
+            return self.dictionary(*key, reach)?.decode(&stored.bytes, stored.plain_len);
         }
         let base = match stored.encoding {
             Encoding::Opened => {
@@ -146,18 +149,18 @@ impl Store {
     }
 
     /// Returns what a base holds; nobody has checked it.
-    pub(super) fn base(&self, key: ChunkKey, reach: &mut Reach) -> Result<Arc<[u8]>> {
+    pub(super) fn base(&self, key: ChunkKey, reach: &mut Reach) -> Result<Plain> {
         // Not by a placeholder that others wait for: bases of a damaged catalogue may lead in a circle.
         if let Some(plain) = self.cache.get(&key).or_else(|| self.bases.get(&key)) {
             return Ok(plain);
         }
-        let plain: Arc<[u8]> = self.below(key, reach, |stored, reach| self.decoded(&stored, reach))?.into();
+        let plain = Plain::new(self.below(key, reach, |stored, reach| self.decoded(&stored, reach))?, false);
         self.bases.insert(key, plain.clone());
         Ok(plain)
     }
 
     /// Returns what an opened base says; nobody has checked it.
-    pub(super) fn text(&self, key: ChunkKey, reach: &mut Reach) -> Result<Arc<[u8]>> {
+    pub(super) fn text(&self, key: ChunkKey, reach: &mut Reach) -> Result<Plain> {
         if let Some(text) = self.texts.get(&key) {
             return Ok(text);
         }
@@ -169,7 +172,7 @@ impl Store {
             let base = self.base_text(&parts.base, &stored.bases, reach)?;
             parts.text(&base)
         })?;
-        let text: Arc<[u8]> = text.into();
+        let text = Plain::new(text, false);
         self.texts.insert(key, text.clone());
         Ok(text)
     }

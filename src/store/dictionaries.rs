@@ -3,7 +3,8 @@
 //! A dictionary is a chunk like any other, and the base of the chunks that were made with it. Which types have one stands
 //! in the catalogue; when that is rebuilt new ones are learned, and the old ones stay for what was made with them.
 
-use super::{Chunk, Class, MAX_BASE_BYTES, Put, Store, get_or_fetch};
+use super::decode::Reach;
+use super::{Chunk, Class, MAX_BASE_BYTES, Put, Store};
 use crate::codec::dictionary::{Dictionary, train};
 use crate::codec::{MAX_PLAIN_LEN, ZSTD_LEVEL};
 use crate::error::{Error, Result};
@@ -115,7 +116,7 @@ impl Store {
         let known = self.catalogue.dictionary(kind)?;
         let key = known.map(|id: ChunkId| id.key());
         // One that is damaged, or went with its pack, is learned anew.
-        let found = key.and_then(|key| Some((key, self.dictionary(key).ok()?)));
+        let found = key.and_then(|key| Some((key, self.dictionary(key, &mut Reach::WHOLE.clone()).ok()?)));
         Ok(match found {
             Some((key, dictionary)) => Learning::Known { key, dictionary },
             None => Learning::Samples { bytes: Vec::new(), lens: Vec::new() },
@@ -123,12 +124,19 @@ impl Store {
     }
 
     /// Returns the dictionary that is the chunk `key`, checked.
-    pub(super) fn dictionary(&self, key: ChunkKey) -> Result<Arc<Dictionary>> {
-        get_or_fetch(&self.dictionaries.ready, key, || {
-            let bytes = self.sound_concat(&[key])?;
-            let dictionary = Dictionary::new(&bytes, ZSTD_LEVEL);
-            dictionary.map(Arc::new).ok_or_else(|| Error::corrupt(format!("the chunk {key} is no dictionary")))
-        })
+    pub(super) fn dictionary(&self, key: ChunkKey, reach: &mut Reach) -> Result<Arc<Dictionary>> {
+        // Not by a placeholder, as with bases: a damaged dictionary may claim to be made with itself.
+        if let Some(dictionary) = self.dictionaries.ready.get(&key) {
+            return Ok(dictionary);
+        }
+        let bytes = self.base(key, reach)?;
+        if ChunkId::of(&bytes).key() != key {
+            return Err(Error::corrupt(format!("the dictionary {key} does not hash to it")));
+        }
+        let dictionary = Dictionary::new(&bytes, ZSTD_LEVEL).map(Arc::new);
+        let dictionary = dictionary.ok_or_else(|| Error::corrupt(format!("the chunk {key} is no dictionary")))?;
+        self.dictionaries.ready.insert(key, dictionary.clone());
+        Ok(dictionary)
     }
 }
 

@@ -10,12 +10,16 @@ mod decode;
 mod dictionaries;
 mod encode;
 mod hangs;
+mod kept;
 mod opened;
 mod pack;
+mod read_counters;
 mod reader;
 mod recreated;
 mod removal;
 mod similar;
+mod sizes;
+mod together;
 mod writer;
 
 pub(crate) use similar::TABLE as SIMILAR;
@@ -25,21 +29,24 @@ pub use anew::{Candidate, Effort, Gain, Recoder};
 pub use chain::{MAX_BASE_BYTES, MAX_DEPTH};
 pub use encode::{Chunk, Earlier, difference_len};
 pub use hangs::get_or_fetch;
+pub use kept::Plain;
 pub use opened::{MAX_CLOSED_BYTES, OpenedForm};
 pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, entry_len, read_entry, read_index, read_time};
+pub use read_counters::ReadCounts;
 pub use recreated::is_cache;
+pub use sizes::CacheSizes;
 
 use crate::catalogue::{Catalogue, NewPack, PackTime, Record};
 use crate::codec::{Encoder, Encoding};
 use crate::disk::Disk;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ChunkId, ChunkKey, PackId};
+use crate::id::{ChunkId, PackId};
 use counters::Counters;
 use decode::Stored;
 use dictionaries::Dictionaries;
 use encode::Encoded;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use kept::{ChunkCache, chunk_cache};
+use read_counters::ReadCounters;
 use reader::PackReader;
 use recreated::Recreated;
 use similar::Similar;
@@ -47,12 +54,6 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use writer::{OPEN_DIR, OPEN_LOCK, Writer};
-
-/// Bytes of decoded chunks kept in memory.
-const CACHE_BYTES: u64 = 64 << 20;
-
-/// Bytes of decoded bases kept in memory: neighbours in a file are differences to the same ones.
-const BASE_CACHE_BYTES: u64 = 32 << 20;
 
 /// Which packs a chunk goes to, so that listing a build reads few places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,37 +109,30 @@ pub struct Store {
     similar: Similar,
     dictionaries: Dictionaries,
     recreated: Recreated,
-    cache: Cache<ChunkKey, Arc<[u8]>, ByLength>,
+    reads: Arc<ReadCounters>,
+    cache: ChunkCache,
     /// Bases, which nobody has checked against an id: what is decoded from them is checked.
-    bases: Cache<ChunkKey, Arc<[u8]>, ByLength>,
+    bases: ChunkCache,
     /// What opened bases say, as little checked.
-    texts: Cache<ChunkKey, Arc<[u8]>, ByLength>,
-}
-
-#[derive(Clone)]
-struct ByLength;
-
-impl Weighter<ChunkKey, Arc<[u8]>> for ByLength {
-    fn weight(&self, _key: &ChunkKey, plain: &Arc<[u8]>) -> u64 {
-        // An entry costs about as much again as a small chunk.
-        plain.len() as u64 + 128
-    }
+    texts: ChunkCache,
 }
 
 impl Store {
     /// Uses the packs on `disk` that `catalogue` knows.
-    pub fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>) -> Store {
+    pub fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>, sizes: &CacheSizes) -> Store {
         let counters = Arc::new(Counters::default());
+        let reads = Arc::new(ReadCounters::default());
         Store {
-            reader: PackReader::new(disk.clone(), catalogue.clone()),
+            reader: PackReader::new(disk.clone(), catalogue.clone(), reads.clone()),
             writer: Writer::new(disk.clone(), catalogue.clone(), counters.clone()),
             counters,
             similar: Similar::new(disk.clone()),
             dictionaries: Dictionaries::new(),
-            recreated: Recreated::new(disk.clone(), catalogue.clone()),
-            cache: Cache::with_weighter(4096, CACHE_BYTES, ByLength),
-            bases: Cache::with_weighter(2048, BASE_CACHE_BYTES, ByLength),
-            texts: Cache::with_weighter(256, BASE_CACHE_BYTES, ByLength),
+            recreated: Recreated::new(disk.clone(), catalogue.clone(), sizes.recreated_bytes),
+            cache: chunk_cache(sizes.chunk_bytes, reads.clone()),
+            bases: chunk_cache(sizes.base_bytes, reads.clone()),
+            texts: chunk_cache(sizes.text_bytes, reads.clone()),
+            reads,
             disk,
             catalogue,
         }
@@ -158,6 +152,12 @@ impl Store {
     pub fn clear_caches(&self) {
         self.cache.clear();
         self.bases.clear();
+        self.texts.clear();
+    }
+
+    /// Returns what reading has cost since the store was opened.
+    pub fn read_counts(&self) -> ReadCounts {
+        self.reads.counts()
     }
 
     /// Returns the chunk's plain bytes, checked against `id`; also of chunks that are not sealed yet.
@@ -166,16 +166,16 @@ impl Store {
     ///
     /// # Errors
     /// `Corrupt` if the catalogue has no such chunk, or the stored bytes do not decode to it.
-    pub fn get(&self, id: ChunkId) -> Result<Arc<[u8]>> {
-        get_or_fetch(&self.cache, id.key(), || self.get_uncached(id).map(Arc::from))
+    pub fn get(&self, id: ChunkId) -> Result<Plain> {
+        self.wait_for(id)
     }
 
     /// Returns the chunk's plain bytes like [`Store::get`], and leaves the cache as it is.
     ///
     /// # Errors
     /// As [`Store::get`].
-    pub fn get_passing(&self, id: ChunkId) -> Result<Arc<[u8]>> {
-        self.cache.peek(&id.key()).map_or_else(|| self.get_uncached(id).map(Arc::from), Ok)
+    pub fn get_passing(&self, id: ChunkId) -> Result<Plain> {
+        self.cache.peek(&id.key()).map_or_else(|| Ok(Plain::new(self.get_uncached(id)?, false)), Ok)
     }
 
     /// Returns the chunk's plain bytes like [`Store::get`], past the cache: for readers that come only once.

@@ -1,48 +1,126 @@
 //! Chunks that are read: the catalogue says where, the pack's bytes are decoded and checked.
 
 use super::decode::Stored;
-use super::hangs::{self, Hangs};
-use super::pack::{self, Span};
+use super::hangs::{self, Hangs, Read};
+use super::read_counters::ReadCounters;
 use super::writer::pack_path;
 use crate::catalogue::{Catalogue, ChunkPlace};
-use crate::codec::Encoding;
+use crate::codec::{Encoding, MAX_PLAIN_LEN};
 use crate::disk::{Disk, DiskFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::PackId;
 use quick_cache::sync::Cache;
+use std::cell::Cell;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 /// Packs held open at once; a system's usual limit is 1,024 files a process.
 const MAX_OPEN_PACKS: usize = 256;
 
+/// The most bytes of a pack that are read at once: their chunks are waited for together.
+pub(super) const MAX_RUN_BYTES: u64 = 512 << 10;
+
+/// Bytes between chunks that are read and thrown away rather than read around: a read costs as much as copying a few pages.
+pub(super) const MAX_RUN_GAP: u64 = 4 << 10;
+
+/// Bytes of a pack, a part of those that were read at once.
+pub(super) struct Slice {
+    read: Arc<Vec<u8>>,
+    range: Range<usize>,
+}
+
+impl Deref for Slice {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.read[self.range.clone()]
+    }
+}
+
+impl From<Vec<u8>> for Slice {
+    fn from(bytes: Vec<u8>) -> Slice {
+        Slice { range: 0..bytes.len(), read: Arc::new(bytes) }
+    }
+}
+
 pub(super) struct PackReader {
     disk: Arc<dyn Disk>,
     catalogue: Arc<Catalogue>,
+    counters: Arc<ReadCounters>,
     files: Cache<i64, (PackId, Arc<dyn DiskFile>)>,
     hangs: Hangs,
 }
 
 impl PackReader {
-    pub(super) fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>) -> PackReader {
-        PackReader { disk, catalogue, files: Cache::new(MAX_OPEN_PACKS), hangs: Hangs::new(hangs::PATIENCE) }
+    pub(super) fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>, counters: Arc<ReadCounters>) -> PackReader {
+        PackReader { disk, catalogue, counters, files: Cache::new(MAX_OPEN_PACKS), hangs: Hangs::new(hangs::PATIENCE) }
     }
 
     /// Returns the stored bytes of the chunk that lies at `place`.
     pub(super) fn read(&self, place: ChunkPlace) -> Result<Stored> {
-        let _read = self.hangs.begin(place.pack).or_else(|quiet| {
-            let id = self.catalogue.pack_id(place.pack)?;
-            Err(hangs::does_not_answer(id, quiet))
-        })?;
+        let _read = self.begin(place.pack)?;
         let (pack, file) = self.file(place.pack)?;
-        let span = Span { offset: place.offset, stored_len: place.stored_len };
         let in_pack = |error: Error| error.context(format!("pack {pack}"));
-        Ok(Stored {
-            encoding: Encoding::from_number(place.encoding).map_err(in_pack)?,
-            bytes: pack::read_stored(&*file, span).map_err(in_pack)?,
-            plain_len: place.plain_len as usize,
-            bases: place.bases,
-            place: Some((pack, place.offset)),
-        })
+        let read = self.read_bytes(&*file, place.offset.into(), place.stored_len as usize).map_err(in_pack)?;
+        let range = 0..place.stored_len as usize;
+        stored(pack, place, Slice { read, range })
+    }
+
+    /// Returns the stored bytes of chunks of one pack that lie at `places`, sorted and near each other, by one read.
+    ///
+    /// Where that fails, each is to be read by itself: then it is found out which.
+    pub(super) fn read_run(&self, places: Vec<ChunkPlace>) -> Vec<Result<Stored>> {
+        let [first, .., last] = &places[..] else { return places.into_iter().map(|place| self.read(place)).collect() };
+        let start = u64::from(first.offset);
+        let len = last.end().saturating_sub(start);
+        let read = || -> Result<(PackId, Arc<Vec<u8>>)> {
+            let _read = self.begin(first.pack)?;
+            let (pack, file) = self.file(first.pack)?;
+            Ok((pack, self.read_bytes(&*file, start, len as usize)?))
+        };
+        let run = if len <= MAX_RUN_BYTES { read() } else { Err(Error::corrupt("chunks of a pack overlap")) };
+        let Ok((pack, bytes)) = run else { return places.into_iter().map(|place| self.read(place)).collect() };
+        let part = |place: ChunkPlace| {
+            let from = u64::from(place.offset) - start;
+            let range = from as usize..(place.end() - start) as usize;
+            if range.end > len as usize {
+                return self.read(place);
+            }
+            stored(pack, place, Slice { read: bytes.clone(), range })
+        };
+        places.into_iter().map(part).collect()
+    }
+
+    /// Begins a read of a pack, unless it does not answer.
+    fn begin(&self, number: i64) -> Result<Read<'_>> {
+        self.hangs.begin(number).or_else(|quiet| Err(hangs::does_not_answer(self.catalogue.pack_id(number)?, quiet)))
+    }
+
+    /// Reads `len` bytes at `offset` into a buffer that may be longer.
+    fn read_bytes(&self, file: &dyn DiskFile, offset: u64, len: usize) -> Result<Arc<Vec<u8>>> {
+        // No encoding makes a chunk longer; a damaged catalogue may say 4 GB.
+        if len > MAX_PLAIN_LEN {
+            return Err(Error::corrupt(format!("{len} stored bytes are more than any chunk has")));
+        }
+        thread_local! {
+            // Only working memory, used again when nothing of the last read is held: fresh memory costs as much as reading.
+            static BUFFER: Cell<Arc<Vec<u8>>> = Cell::default();
+        }
+        let mut read = BUFFER.take();
+        if Arc::get_mut(&mut read).is_none() {
+            read = Arc::default();
+        }
+        let bytes = Arc::get_mut(&mut read).expect("nobody else has it");
+        if bytes.len() < len {
+            bytes.resize(len, 0);
+        }
+        file.read_exact_at(&mut bytes[..len], offset)?;
+        self.counters.reads.add(1);
+        self.counters.read_bytes.add(len as u64);
+        if len as u64 <= MAX_RUN_BYTES {
+            BUFFER.set(read.clone());
+        }
+        Ok(read)
     }
 
     /// Closes a pack whose file is to go: on Windows its name stays for as long as anybody has it open.
@@ -69,4 +147,10 @@ impl PackReader {
         })?;
         Ok((id, file))
     }
+}
+
+fn stored(pack: PackId, place: ChunkPlace, bytes: Slice) -> Result<Stored> {
+    let encoding = Encoding::from_number(place.encoding).map_err(|error| error.context(format!("pack {pack}")))?;
+    let plain_len = place.plain_len as usize;
+    Ok(Stored { encoding, bytes, plain_len, bases: place.bases, place: Some((pack, place.offset)) })
 }

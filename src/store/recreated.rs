@@ -17,14 +17,15 @@ const CACHE_DIR: &str = "cache";
 const YOUNGER: &str = "cache/younger";
 const OLDER: &str = "cache/older";
 
-/// The cache may take this part of what the packs take, within these bounds.
+/// The cache may take this part of what the packs take, at least so much, within the bound that it is given.
 const PACK_SHARE: u64 = 50;
 const MIN_BYTES: u64 = 64 << 20;
-const MAX_BYTES: u64 = 8 << 30;
 
 pub(super) struct Recreated {
     disk: Arc<dyn Disk>,
     catalogue: Arc<Catalogue>,
+    /// The most that both folders together may take.
+    most: u64,
     younger: Mutex<Option<Younger>>,
 }
 
@@ -35,12 +36,15 @@ struct Younger {
 }
 
 impl Recreated {
-    pub(super) fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>) -> Recreated {
-        Recreated { disk, catalogue, younger: Mutex::default() }
+    pub(super) fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>, most: u64) -> Recreated {
+        Recreated { disk, catalogue, most, younger: Mutex::default() }
     }
 
     /// Returns the bytes of a chunk if they are here.
     pub(super) fn get(&self, id: ChunkId) -> Option<Vec<u8>> {
+        if self.most == 0 {
+            return None;
+        }
         if let Some(plain) = self.read(YOUNGER, id) {
             return Some(plain);
         }
@@ -61,6 +65,9 @@ impl Recreated {
 
     /// Keeps the bytes of a chunk; what goes wrong only keeps it slow.
     pub(super) fn put(&self, id: ChunkId, plain: &[u8]) {
+        if self.most == 0 {
+            return;
+        }
         if let Err(error) = self.write(id, plain) {
             tracing::debug!(%error, chunk = %id, "an opened chunk is not kept");
             return;
@@ -97,7 +104,7 @@ impl Recreated {
         let listed = self.disk.list(Path::new(YOUNGER)).unwrap_or_default();
         let bytes = listed.iter().filter_map(|(_, len)| *len).sum();
         let pack_bytes: u64 = self.catalogue.packs().map_or(0, |packs| packs.iter().map(|(.., len)| len).sum());
-        Younger { bytes, most: (pack_bytes / PACK_SHARE).clamp(MIN_BYTES, MAX_BYTES) / 2 }
+        Younger { bytes, most: (pack_bytes / PACK_SHARE).max(MIN_BYTES).min(self.most) / 2 }
     }
 }
 
@@ -121,7 +128,7 @@ mod tests {
         std::fs::write(&path, b"").unwrap();
         let catalogue = Arc::new(Catalogue::create(&path).unwrap());
         let disk = Arc::new(LocalDisk::new(dir.path()));
-        (dir, Recreated::new(disk, catalogue))
+        (dir, Recreated::new(disk, catalogue, u64::MAX))
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl Writer {
         let entry = &pending.entry;
         Ok(Stored {
             encoding: entry.encoding,
-            bytes: pack::read_stored(&*pending.file, entry.span())?,
+            bytes: pack::read_stored(&*pending.file, entry.span())?.into(),
             plain_len: entry.plain_len as usize,
             bases: entry.bases.clone(),
             place: None,

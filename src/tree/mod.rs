@@ -231,7 +231,7 @@ impl Tree {
     /// # Errors
     /// `Corrupt` if the stored bytes are damaged: never wrong bytes. `IsDirectory`, `NotFound`, `Io`.
     pub fn read(&self, node: NodeId, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        self.read_as(Reading { ahead: true }, node, offset, buf)
+        self.read_as(Reading::USING, node, offset, buf)
     }
 
     /// Reads like [`Tree::read`], for a reader of whom more is known.

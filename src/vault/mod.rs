@@ -30,7 +30,7 @@ use crate::content::Reader;
 use crate::disk::{Disk, DiskFile, LocalDisk, Space};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::session::SessionRules;
-use crate::store::{self, Store};
+use crate::store::{self, CacheSizes, Store};
 use config::Config;
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
@@ -106,9 +106,17 @@ impl Vault {
     /// `NotFound` if there is none, `Busy` while another process repairs it, `Corrupt` if the catalogue must be
     /// repaired.
     pub fn open(dir: &Path) -> Result<Vault> {
+        Vault::open_with(dir, &CacheSizes::default())
+    }
+
+    /// Opens the vault in `dir` like [`Vault::open`], to keep so much of what is read.
+    ///
+    /// # Errors
+    /// As [`Vault::open`].
+    pub fn open_with(dir: &Path, sizes: &CacheSizes) -> Result<Vault> {
         let dir = std::path::absolute(dir).map_err(|error| Error::io("find", dir, error))?;
         let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new(&dir));
-        Vault::open_on(disk)
+        Vault::assemble(disk, sizes)
     }
 
     /// Opens the vault on `disk`.
@@ -116,6 +124,10 @@ impl Vault {
     /// # Errors
     /// As [`Vault::open`].
     pub fn open_on(disk: Arc<dyn Disk>) -> Result<Vault> {
+        Vault::assemble(disk, &CacheSizes::default())
+    }
+
+    fn assemble(disk: Arc<dyn Disk>, sizes: &CacheSizes) -> Result<Vault> {
         let dir = disk.absolute(Path::new(""));
         let (lock, config) = lock(&*disk, &dir, false)?;
         let catalogue = Arc::new(Catalogue::open(&disk.absolute(Path::new(CATALOGUE)))?);
@@ -124,8 +136,8 @@ impl Vault {
         if left_over > 0 {
             tracing::info!(left_over, "removed packs that a killed process left unfinished");
         }
-        let store = Arc::new(Store::new(disk.clone(), catalogue));
-        let reader = Arc::new(Reader::new(store.clone()));
+        let store = Arc::new(Store::new(disk.clone(), catalogue, sizes));
+        let reader = Arc::new(Reader::new(store.clone(), sizes));
         Ok(Vault { dir, disk, store, reader, config, _lock: lock, mounts: Mutex::default() })
     }
 

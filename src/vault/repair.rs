@@ -8,7 +8,7 @@ use crate::id::{BuildNumber, PackId};
 use crate::manifest::Timestamp;
 use crate::name::RefName;
 use crate::progress::Progress;
-use crate::store::{EntryKind, Store, create_pack_folders, read_entry, read_index, read_time};
+use crate::store::{CacheSizes, EntryKind, Store, create_pack_folders, read_entry, read_index, read_time};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -248,7 +248,7 @@ fn write_anew(
 ) -> Result<NewPack> {
     create_pack_folders(&**disk)?;
     let records: Vec<Record> = renamed.iter().map(|build| Record::Build(Box::new(build.clone()))).collect();
-    Store::new(disk.clone(), catalogue.clone()).write_records(&records, sealed)
+    Store::new(disk.clone(), catalogue.clone(), &CacheSizes::OFF).write_records(&records, sealed)
 }
 
 /// Gives builds that were never published the next free numbers and ids, where theirs were given out again; returns all

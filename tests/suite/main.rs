@@ -36,6 +36,7 @@ mod programs;
 mod properties;
 #[cfg(target_os = "linux")]
 mod readme;
+mod reads;
 mod repair;
 mod resume;
 #[cfg(target_os = "linux")]
