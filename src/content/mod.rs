@@ -35,6 +35,11 @@ impl Reader {
         Reader { store, pages: Cache::new(MAX_PAGES), lists: Cache::new(MAX_LISTS) }
     }
 
+    /// Returns the store that is read.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Forgets all that is kept decoded, here and in the store, as if the vault had just been opened.
     pub fn clear_caches(&self) {
         self.pages.clear();

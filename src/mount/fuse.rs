@@ -4,6 +4,7 @@
 //! the tree becomes an I/O error.
 
 use super::errno::errno;
+use super::passthrough::Passthrough;
 use super::processes::Processes;
 use super::translate::{self, Owner, node, permissions};
 use crate::error::{Error, ErrorKind, Result};
@@ -61,6 +62,8 @@ pub(super) struct Fuse {
     pub(super) xattr: bool,
     /// Who writes.
     pub(super) processes: Arc<Processes>,
+    /// Which files the kernel reads by itself.
+    pub(super) passthrough: Arc<Passthrough>,
 }
 
 impl Fuse {
@@ -166,6 +169,7 @@ impl Filesystem for Fuse {
                 tracing::debug!(?missing, "the kernel lacks a capability");
             }
         }
+        self.passthrough.ask(config);
         Ok(())
     }
 
@@ -282,7 +286,8 @@ impl Filesystem for Fuse {
         let access = self.access(request, flags);
         match self.call("open", node(ino), |tree| tree.open(node(ino), access)) {
             Ok(opened) => {
-                reply.opened(FileHandle(opened.handle.0), open_flags(opened, access, self.processes.ends_are_told()))
+                let flags = open_flags(opened, access, self.processes.ends_are_told());
+                self.passthrough.reply(&self.tree, ino, FileHandle(opened.handle.0), flags, reply)
             }
             Err(error) => reply.error(error),
         }
@@ -383,6 +388,7 @@ impl Filesystem for Fuse {
     ) {
         let closed = self.call("release", node(ino), |tree| {
             tree.close(node(ino), Handle(handle.0));
+            self.passthrough.release(ino);
             Ok(())
         });
         reply_empty(closed, reply);

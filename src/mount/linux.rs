@@ -2,15 +2,17 @@
 
 use super::MountOptions;
 use super::fuse::Fuse;
+use super::passthrough::Passthrough;
 use super::processes::Processes;
 use super::stale::{self, Found, SOURCE};
 use super::translate::Owner;
 use super::watch::Watcher;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tree::{Event, Tree};
-use crate::vault::Vault;
+use crate::vault::{self, Vault};
 use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
 use parking_lot::{Condvar, Mutex};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,6 +37,7 @@ pub struct Stopper {
 
 struct Shared {
     path: PathBuf,
+    passthrough: vault::Passthrough,
     unmounter: Mutex<SessionUnmounter>,
     state: Mutex<State>,
     changed: Condvar,
@@ -61,14 +64,23 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
         // The receiver is gone only when the mount is.
         sender.send(event).ok();
     };
-    let tree = Arc::new(Tree::new(vault, Box::new(sink)));
+    let tree = Arc::new(Tree::new(vault.clone(), Box::new(sink)));
     let owner = Owner { uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() };
     let processes = Arc::new(Processes::new());
-    let fuse = Fuse { tree: tree.clone(), owner, xattr: options.xattr, processes: processes.clone() };
+    let passthrough = Arc::new(Passthrough::new(&vault, options.passthrough));
+    let fuse = Fuse {
+        tree: tree.clone(),
+        owner,
+        xattr: options.xattr,
+        processes: processes.clone(),
+        passthrough: passthrough.clone(),
+    };
     let mut session = Session::new(fuse, &path, &config(options)).map_err(|error| explain(&path, error))?;
+    let passthrough = passthrough.start(session.as_fd(), &vault);
 
     let shared = Arc::new(Shared {
         path: path.clone(),
+        passthrough,
         unmounter: Mutex::new(session.unmount_callable()),
         state: Mutex::default(),
         changed: Condvar::new(),
@@ -93,6 +105,11 @@ impl Mounted {
     /// Returns the directory on which the vault is mounted.
     pub fn path(&self) -> &Path {
         &self.shared.path
+    }
+
+    /// Returns whether the kernel reads large files by itself, as [`MountOptions::passthrough`] asks for.
+    pub fn passthrough(&self) -> &vault::Passthrough {
+        &self.shared.passthrough
     }
 
     /// Returns what ends the mount from another thread.

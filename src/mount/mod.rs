@@ -3,7 +3,7 @@
 //! On Linux it is FUSE, spoken by the crate `fuser`: `fuse` answers the kernel's requests in a few lines each, `errno` is
 //! the one table from [`ErrorKind`](crate::error::ErrorKind), `linux` mounts and ends, `stale` finds and removes mounts,
 //! also those of a killed process, `watch` tells the kernel of changes that it did not ask for, `processes` knows who writes
-//! and how they end. Systems without a front
+//! and how they end, `passthrough` lets the kernel read large files by itself. Systems without a front
 //! end yet get `Unsupported`.
 
 use crate::error::Result;
@@ -21,6 +21,8 @@ mod fuse;
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod none;
+#[cfg(target_os = "linux")]
+mod passthrough;
 #[cfg(target_os = "linux")]
 mod pidfd;
 #[cfg(target_os = "linux")]
@@ -47,6 +49,9 @@ pub struct MountOptions {
     pub threads: usize,
     /// Whether other users of the system may enter.
     pub allow_other: bool,
+    /// Whether the kernel is to read large files of builds by itself, from whole copies that the vault keeps of those that
+    /// are used. It does so for root alone, from Linux 6.9 on; elsewhere the mount goes on without.
+    pub passthrough: bool,
 }
 
 /// One thing that mounting needs, and whether it is there.

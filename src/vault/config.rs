@@ -15,6 +15,9 @@ const FORMAT: u32 = 1;
 /// The longest quiet time that makes sense: a day.
 const MAX_QUIET_SECONDS: f64 = 86_400.0;
 
+/// More GiB than any disk has.
+const MAX_GIB: f64 = 1e9;
+
 /// What is written in `vault.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Config {
@@ -28,6 +31,9 @@ pub(super) struct Config {
     /// What becomes of the projects of engines.
     #[serde(default)]
     engines: Engines,
+    /// How much is kept to be read fast.
+    #[serde(default)]
+    cache: CacheConfig,
 }
 
 /// The table `sessions`.
@@ -45,6 +51,15 @@ impl Default for SessionConfig {
         let SessionRules { finish: FinishRules { auto_commit, quiet }, spool_limit, .. } = SessionRules::default();
         SessionConfig { auto_commit, quiet_seconds: quiet.as_secs_f64(), spool_mib: spool_limit >> 20 }
     }
+}
+
+/// The table `cache`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CacheConfig {
+    /// The most room for hot copies, in GiB; without it a part of what is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hot_gib: Option<f64>,
 }
 
 /// What becomes of the projects of engines.
@@ -76,6 +91,7 @@ impl Config {
             id: format!("{:032x}", u128::from_be_bytes(id)),
             sessions,
             engines: Engines::default(),
+            cache: CacheConfig::default(),
         })
     }
 
@@ -84,6 +100,11 @@ impl Config {
         let SessionConfig { auto_commit, quiet_seconds, spool_mib } = self.sessions;
         let finish = FinishRules { auto_commit, quiet: Duration::from_secs_f64(quiet_seconds) };
         SessionRules { finish, spool_limit: spool_mib.saturating_mul(1 << 20), keep_caches: self.keeps_caches() }
+    }
+
+    /// Returns the most bytes of hot copies, if that is said.
+    pub(super) fn hot_bytes(&self) -> Option<u64> {
+        self.cache.hot_gib.map(|gib| (gib * f64::from(1 << 30)) as u64)
     }
 
     /// Tells whether the caches of engine projects are kept.
@@ -113,6 +134,10 @@ impl Config {
         if !(0.0..=MAX_QUIET_SECONDS).contains(&config.sessions.quiet_seconds) {
             let message = format!("{} says quiet_seconds = {}", path.display(), config.sessions.quiet_seconds);
             return Err(Error::invalid(message).with_hint("give a number from 0 to 86400"));
+        }
+        if let Some(gib) = config.cache.hot_gib.filter(|gib| !(0.0..=MAX_GIB).contains(gib)) {
+            let message = format!("{} says hot_gib = {gib}", path.display());
+            return Err(Error::invalid(message).with_hint("give a number of GiB, 0 for none"));
         }
         if config.format != FORMAT {
             let message = format!("{} says format {}; this program knows {FORMAT}", path.display(), config.format);

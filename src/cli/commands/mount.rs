@@ -44,6 +44,11 @@ pub struct Mount {
     #[arg(long)]
     allow_other: bool,
 
+    /// Let the kernel read large files by itself, from whole copies that the vault keeps of those that are used. It needs
+    /// root and Linux 6.9; elsewhere the mount goes on without.
+    #[arg(long)]
+    passthrough: bool,
+
     /// This process was started to be the background of another one.
     #[arg(long, hide = true)]
     detached: bool,
@@ -67,6 +72,7 @@ pub fn run(arguments: &Mount, context: &Context) -> Outcome {
     let mut options = vec!["mount".into(), dir.into_os_string(), "--foreground".into(), "--detached".into()];
     options.extend(arguments.xattr.then(|| "--xattr".into()));
     options.extend(arguments.allow_other.then(|| "--allow-other".into()));
+    options.extend(arguments.passthrough.then(|| "--passthrough".into()));
     options.extend(arguments.threads.map(|threads| format!("--threads={threads}").into()));
     let ready: Ready = background::start(&vault, &options)?;
     Ok(announcement(&ready, context))
@@ -78,8 +84,8 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
         background::detach()?;
     }
     let vault = Arc::new(context.open_vault()?);
-    let Mount { xattr, allow_other, .. } = *arguments;
-    let options = MountOptions { xattr, threads: arguments.threads.unwrap_or(0), allow_other };
+    let Mount { xattr, allow_other, passthrough, .. } = *arguments;
+    let options = MountOptions { xattr, threads: arguments.threads.unwrap_or(0), allow_other, passthrough };
     let mounted = gamevault::mount::mount(vault.clone(), dir, &options)?;
     if let Err(error) = announce(&vault, &mounted, context) {
         // A mount that nobody knows of is not left behind.
@@ -97,7 +103,13 @@ fn announce(vault: &Vault, mounted: &Mounted, context: &Context) -> Result<()> {
     let stopper = mounted.stopper();
     interrupt::on_signal(move || tracing::info!(outcome = ?stopper.stop(), "a signal asked the mount to end"))?;
     let ready = Ready { vault: vault.dir().to_owned(), mount: mounted.path().to_owned(), pid: std::process::id() };
-    vault.record_mount(&MountRecord { pid: ready.pid, path: ready.mount.clone(), since: Timestamp::now() })?;
+    let passthrough = mounted.passthrough().clone();
+    vault.record_mount(&MountRecord {
+        pid: ready.pid,
+        path: ready.mount.clone(),
+        since: Timestamp::now(),
+        passthrough,
+    })?;
     output::print(context, announcement(&ready, context))
         .map_err(|error| Error::io("tell that the mount is ready on", "standard output", error))
 }

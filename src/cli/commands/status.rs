@@ -11,7 +11,7 @@ use gamevault::Vault;
 use gamevault::catalogue::Build;
 use gamevault::disk::Space;
 use gamevault::error::Result;
-use gamevault::vault::MountRecord;
+use gamevault::vault::{MountRecord, Passthrough};
 use serde_json::{Value, json};
 use std::time::SystemTime;
 
@@ -60,7 +60,12 @@ fn data(vault: &Vault, state: &State) -> Result<Value> {
 }
 
 fn mount_data(mount: &MountRecord) -> Value {
-    json!({ "path": mount.path.to_string_lossy(), "pid": mount.pid, "since": text::utc_time(mount.since) })
+    json!({
+        "path": mount.path.to_string_lossy(),
+        "pid": mount.pid,
+        "since": text::utc_time(mount.since),
+        "passthrough": mount.passthrough,
+    })
 }
 
 fn fields(vault: &Vault, state: &State) -> Fields {
@@ -76,6 +81,11 @@ fn fields(vault: &Vault, state: &State) -> Fields {
     for mount in &state.mounts {
         let since = text::ago(mount.since, now);
         fields.add("mounted", format!("{} (process {}, {since})", mount.path.display(), mount.pid));
+        match &mount.passthrough {
+            Passthrough::Off => {}
+            Passthrough::On => fields.add("passthrough", "on: the kernel reads large files from hot copies"),
+            Passthrough::Refused(why) => fields.add("passthrough", format!("refused: {why}")),
+        }
     }
     if state.mounts.is_empty() {
         fields.add("mounted", "nowhere");
