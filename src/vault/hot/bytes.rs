@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// Bytes between two looks at the clock.
 const STEP_LEN: u64 = 4 << 20;
 
+/// Bytes of a piece that is written at once: as much as the system keeps together.
+const PIECE_LEN: u64 = 2 << 20;
+
 /// The most bytes a second that one thread writes or checks. Decoding goes two to three times as fast, so at least half of a
 /// core is left to those who read.
 const BYTES_PER_SECOND: u64 = 256 << 20;
@@ -36,19 +39,59 @@ pub(super) fn write(
     goes_on: &dyn Fn() -> Result<bool>,
 ) -> Result<Walk> {
     copy.file.set_len(content.size)?;
-    in_steps(reader, content, goes_on, &mut |extents| {
-        let data: Vec<(u64, ChunkId)> = extents.iter().filter_map(|one| Some((one.offset, one.id?))).collect();
-        let ids: Vec<ChunkId> = data.iter().map(|&(_, id)| id).collect();
-        let mut places = extents.iter().filter(|one| one.id.is_some());
+    let mut run = Run { file: &*copy.file, offset: 0, bytes: Vec::new() };
+    let walk = in_steps(reader, content, goes_on, &mut |extents| {
+        let data: Vec<&Extent> = extents.iter().filter(|extent| extent.id.is_some()).collect();
+        let ids: Vec<ChunkId> = data.iter().filter_map(|extent| extent.id).collect();
+        let mut places = data.into_iter();
         reader.store().get_each(&ids, &mut |plain| {
             let place = places.next().expect("each extent with an id has one chunk");
             if plain.len() as u64 != place.len {
                 return Err(Error::corrupt("a chunk is not as long as its file says"));
             }
-            copy.file.write_all_at(plain, place.offset)
+            run.push(place.offset, plain)
         })?;
         Ok(true)
-    })
+    })?;
+    run.flush()?;
+    Ok(walk)
+}
+
+/// Bytes that follow each other, on their way to a file in large, aligned pieces.
+///
+/// The system keeps a file in memory in the pieces in which it was written: after writes of single chunks, random touches of
+/// a map were 15 times slower than those of a file that was read from the disk.
+struct Run<'a> {
+    file: &'a dyn DiskFile,
+    /// Where the bytes belong.
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+impl Run<'_> {
+    fn push(&mut self, offset: u64, plain: &[u8]) -> Result<()> {
+        if offset != self.offset + self.bytes.len() as u64 {
+            self.flush()?;
+            self.offset = offset;
+        }
+        self.bytes.extend_from_slice(plain);
+        let end = self.offset + self.bytes.len() as u64;
+        match (end / PIECE_LEN * PIECE_LEN).checked_sub(self.offset) {
+            Some(len) if len > 0 => self.write(len as usize),
+            _ => Ok(()),
+        }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.write(self.bytes.len())
+    }
+
+    fn write(&mut self, len: usize) -> Result<()> {
+        self.file.write_all_at(&self.bytes[..len], self.offset)?;
+        self.bytes.drain(..len);
+        self.offset += len as u64;
+        Ok(())
+    }
 }
 
 /// Compares the bytes of a copy with the ids of the chunks of `content`.
