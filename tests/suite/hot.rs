@@ -469,12 +469,38 @@ fn a_disk_that_is_full_or_fails_leaves_no_half_of_a_copy() {
         disk.heal();
         let copies = vault.hot_copies().unwrap();
         assert!(bytes_of(&ready(&copies, &content).unwrap()) == bytes, "{fault:?} at {at}");
+        // What is left over is cleared in the background.
+        drop(copies);
         assert_eq!(kept(&root, ".new").len(), 0, "{fault:?} at {at}");
     };
     for at in 1..40 {
         run(Fault::Full, at);
         run(Fault::Once(ErrorKind::Io), at);
         run(Fault::Dead, at);
+    }
+}
+
+#[test]
+fn status_tells_whether_the_kernel_reads_by_itself() {
+    if let Some(missing) = gamevault::mount::check().into_iter().find(|check| !check.ok) {
+        return println!("skipped: {}", missing.sentence);
+    }
+    let fixture = with_files(&[("level.pak", &noise(1, LEN))]);
+    let point = fixture.path("mnt");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gamevault"));
+        let output = command.arg("--vault").arg(fixture.path("vault")).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let point = point.to_str().unwrap();
+    for (option, expected) in [(None, "\"off\""), (Some("--passthrough"), "\"on\"")] {
+        run(&[&["mount", point], option.as_slice()].concat());
+        let status: serde_json::Value = serde_json::from_str(&run(&["status", "--json"])).unwrap();
+        let found = &status["data"]["mounts"][0]["passthrough"];
+        // As a user whom the kernel refuses, the reason stands there.
+        assert!(found.to_string() == expected || option.is_some() && found["refused"].is_string(), "{status}");
+        run(&["unmount", point]);
     }
 }
 
