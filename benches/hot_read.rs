@@ -2,7 +2,8 @@
 //!
 //! One large file, warm: from end to end, mapped, and 4 KiB at random places, on the disk, through a mount with passthrough
 //! and through one without, in alternation. Then files of several sizes, each opened, read and closed again and again: what
-//! a file must have for its copy to be worth the dearer open.
+//! a file must have for its copy to be worth the dearer open. Before that, files that have no copy yet are read through both
+//! mounts: what does it cost a reader that the copy is made meanwhile?
 
 mod support;
 
@@ -33,6 +34,10 @@ const SIZES: [usize; 6] = [1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10, 32 << 1
 const FILES: usize = 8;
 const OPENS: usize = 200;
 
+/// Files that are read while their copies are made.
+const FRESH: [&str; 5] = ["fresh0", "fresh1", "fresh2", "fresh3", "fresh4"];
+const FRESH_LEN: u64 = 128 << 20;
+
 /// How long all copies may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -51,6 +56,7 @@ fn main() {
     let (plain, passed) = (mounted("plain", false), mounted("passed", true));
     assert_eq!(*passed.passthrough(), Passthrough::On, "this bench needs root and Linux 6.9");
     let roots = [source.clone(), passed.path().join("builds/b"), plain.path().join("builds/b")];
+    fresh(&vault, &roots);
     wait_for_copies(&roots[1], &place.path().join("vault/cache/hot"));
     large(&roots.clone().map(|root| root.join("large")));
     sizes(&roots);
@@ -64,20 +70,41 @@ fn name_of(kib: usize, index: usize) -> String {
 }
 
 fn make(source: &Path) {
-    support::write(&source.join("large"), b"");
-    let file = File::options().write(true).open(source.join("large")).expect("it was made");
-    // Half of it can be compressed.
-    let step = 8 << 20;
-    for n in 0..LARGE_LEN / (2 * step) {
-        file.write_all_at(&noise(n, step as usize), 2 * n * step).expect("it can be written");
-        file.write_all_at(&noise(n, 1 << 10).repeat(step as usize >> 10), (2 * n + 1) * step)
-            .expect("it can be written");
+    make_half(&source.join("large"), LARGE_LEN, 0);
+    for (index, name) in FRESH.iter().enumerate() {
+        make_half(&source.join(name), FRESH_LEN, 1 + index as u64);
     }
     for kib in SIZES {
         for index in 0..FILES {
             support::write(&source.join(name_of(kib, index)), &noise((kib * FILES + index) as u64, kib << 10));
         }
     }
+}
+
+/// Makes a file of which half can be compressed.
+fn make_half(path: &Path, len: u64, seed: u64) {
+    support::write(path, b"");
+    let file = File::options().write(true).open(path).expect("it was made");
+    let step = 8 << 20;
+    for n in 0..len / (2 * step) {
+        let number = seed << 32 | n;
+        file.write_all_at(&noise(number, step as usize), 2 * n * step).expect("it can be written");
+        let repeated = noise(number, 1 << 10).repeat(step as usize >> 10);
+        file.write_all_at(&repeated, (2 * n + 1) * step).expect("it can be written");
+    }
+}
+
+fn fresh(vault: &Vault, [_, passed, plain]: &[PathBuf; 3]) {
+    let mut values: [Vec<f64>; 2] = Default::default();
+    for name in FRESH {
+        for (root, values) in [plain, passed].into_iter().zip(&mut values) {
+            vault.reader().clear_caches();
+            values.push(sequential(&root.join(name), FRESH_LEN));
+        }
+    }
+    let [plain, passed] = values.map(median);
+    println!("| first read of {} MiB, MB/s, median of {} |  |", FRESH_LEN >> 20, FRESH.len());
+    println!("|---|---|\n| mount without | {plain:.0} |\n| passthrough, while the copy is made | {passed:.0} |\n");
 }
 
 fn wait_for_copies(root: &Path, folder: &Path) {
@@ -104,8 +131,9 @@ fn wait_for_copies(root: &Path, folder: &Path) {
 
 fn large(paths: &[PathBuf; 3]) {
     type Measure = fn(&Path) -> f64;
+    let whole: Measure = |path| sequential(path, LARGE_LEN);
     let measures: [(&str, Measure); 4] = [
-        ("sequential, MB/s", sequential),
+        ("sequential, MB/s", whole),
         ("mapped and touched, MB/s", mapped),
         ("4 KiB at random, reads/s", random),
         ("4 KiB at random places of a map, touches/s", mapped_random),
@@ -135,15 +163,15 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn sequential(path: &Path) -> f64 {
+fn sequential(path: &Path, len: u64) -> f64 {
     let file = File::open(path).expect("it opens");
     let mut buf = vec![0; SEQUENTIAL_LEN];
     let (seconds, ()) = seconds(|| {
-        for offset in (0..LARGE_LEN).step_by(SEQUENTIAL_LEN) {
+        for offset in (0..len).step_by(SEQUENTIAL_LEN) {
             file.read_exact_at(&mut buf, offset).expect("it can be read");
         }
     });
-    LARGE_LEN as f64 / 1e6 / seconds
+    len as f64 / 1e6 / seconds
 }
 
 fn random(path: &Path) -> f64 {

@@ -136,8 +136,8 @@ fn try_out(kernel: BorrowedFd<'_>, vault: &Vault) -> Result<()> {
     let registered = BackingId::create_raw(kernel, &file).map(drop);
     registered.map_err(|error| {
         let why = match error.raw_os_error() {
-            Some(libc::EPERM) => "only root may ask for it, of Linux 6.9 or later",
-            Some(libc::ENOTTY | libc::EOPNOTSUPP) => "the kernel does not know how; Linux 6.9 does",
+            Some(libc::EPERM) => "it needs root, and Linux 6.9 or later",
+            Some(libc::ENOTTY | libc::EOPNOTSUPP) => "it needs Linux 6.9 or later",
             Some(libc::ELOOP) => "the vault lies on file systems that lie on others",
             _ => return Error::io("pass on reads of", vault.dir(), error),
         };
