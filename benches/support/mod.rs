@@ -3,10 +3,14 @@
 // Each bench is a program of its own and uses a part of this.
 #![allow(dead_code)]
 
+#[cfg(target_os = "linux")]
+pub mod memory_fs;
 #[path = "../../tests/suite/support/noise.rs"]
 mod noise;
 pub mod peers;
+pub mod reads;
 pub mod sets;
+pub mod shown;
 
 pub use noise::noise;
 

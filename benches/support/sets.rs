@@ -59,7 +59,8 @@ pub fn sets() -> Vec<Set> {
     sets
 }
 
-fn folders(root: &Path) -> Vec<PathBuf> {
+/// The folders in a folder, by name.
+pub fn folders(root: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(root).unwrap_or_else(|error| panic!("{} cannot be listed: {error}", root.display()));
     let paths = entries.map(|entry| entry.expect("the folder can be listed").path());
     let mut folders: Vec<PathBuf> = paths.filter(|path| path.is_dir()).collect();

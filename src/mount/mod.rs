@@ -3,8 +3,8 @@
 //! On Linux it is FUSE, spoken by the crate `fuser`: `fuse` answers the kernel's requests in a few lines each, `errno` is
 //! the one table from [`ErrorKind`](crate::error::ErrorKind), `linux` mounts and ends, `stale` finds and removes mounts,
 //! also those of a killed process, `watch` tells the kernel of changes that it did not ask for, `processes` knows who writes
-//! and how they end, `passthrough` lets the kernel read large files by itself. Systems without a front
-//! end yet get `Unsupported`.
+//! and how they end, `opens` and `holders` which files they have open, `passthrough` lets the kernel read large files by
+//! itself. Systems without a front end yet get `Unsupported`.
 
 use crate::error::Result;
 use crate::vault::Vault;
@@ -18,9 +18,13 @@ mod errno;
 #[cfg(target_os = "linux")]
 mod fuse;
 #[cfg(target_os = "linux")]
+mod holders;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod none;
+#[cfg(target_os = "linux")]
+mod opens;
 #[cfg(target_os = "linux")]
 mod passthrough;
 #[cfg(target_os = "linux")]
@@ -49,8 +53,12 @@ pub struct MountOptions {
     pub threads: usize,
     /// Whether other users of the system may enter.
     pub allow_other: bool,
+    /// Whether the kernel asks at every open: a file of a build that is opened to write is refused at once, and opening any
+    /// file takes a request. Without, the first write is refused.
+    pub ask_opens: bool,
     /// Whether the kernel is to read large files of builds by itself, from whole copies that the vault keeps of those that
     /// are used. It does so for root alone, from Linux 6.9 on; elsewhere the mount goes on without.
+    /// The kernel then asks at every open, as with `ask_opens`.
     pub passthrough: bool,
 }
 

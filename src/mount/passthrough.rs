@@ -22,12 +22,25 @@ use std::sync::{Arc, OnceLock};
 const PLAIN_DEPTH: u32 = 1;
 const STACKED_DEPTH: u32 = 2;
 
+/// What a refusal says that has one of the usual reasons.
+const NEEDS: &str = "it needs root, and Linux 6.9 or later";
+
 /// The part of a mount that lets the kernel read by itself.
 pub(super) struct Passthrough {
-    /// How deep the copies' file system is stacked; `None` when the kernel is not to be asked.
-    depth: Option<u32>,
+    asked: Asked,
     copies: OnceLock<HotCopies>,
     opens: Mutex<HashMap<NodeId, Opens>>,
+}
+
+/// Whether the kernel is asked to read by itself.
+enum Asked {
+    No,
+    /// Somebody wants it for whom the kernel does not do it.
+    InVain,
+    /// It is, with copies on a file system that is stacked so deep.
+    Yes {
+        depth: u32,
+    },
 }
 
 /// The opens of a node that are not released.
@@ -40,13 +53,22 @@ struct Opens {
 impl Passthrough {
     /// Prepares for a mount of `vault`; nothing happens unless it `is_wanted`.
     pub(super) fn new(vault: &Vault, is_wanted: bool) -> Passthrough {
-        let depth = is_wanted.then(|| if is_stacked(vault) { STACKED_DEPTH } else { PLAIN_DEPTH });
-        Passthrough { depth, copies: OnceLock::new(), opens: Mutex::default() }
+        let asked = match (is_wanted, nix::unistd::geteuid().is_root()) {
+            (false, _) => Asked::No,
+            (true, false) => Asked::InVain,
+            (true, true) => Asked::Yes { depth: if is_stacked(vault) { STACKED_DEPTH } else { PLAIN_DEPTH } },
+        };
+        Passthrough { asked, copies: OnceLock::new(), opens: Mutex::default() }
+    }
+
+    /// Tells whether the kernel must ask at each open: the answer says which file it reads from.
+    pub(super) fn needs_opens(&self) -> bool {
+        matches!(self.asked, Asked::Yes { .. })
     }
 
     /// Asks the kernel for it, when the two greet each other.
     pub(super) fn ask(&self, config: &mut KernelConfig) {
-        let Some(depth) = self.depth else { return };
+        let Asked::Yes { depth } = self.asked else { return };
         if config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok() {
             config.set_max_stack_depth(depth).expect("the kernel's limit is two");
         }
@@ -54,10 +76,12 @@ impl Passthrough {
 
     /// Finds out, after the greeting, whether the kernel does it, and starts the copies if so.
     pub(super) fn start(&self, kernel: BorrowedFd<'_>, vault: &Vault) -> vault::Passthrough {
-        if self.depth.is_none() {
-            return vault::Passthrough::Off;
-        }
-        let started = try_out(kernel, vault).and_then(|()| vault.hot_copies());
+        let tried = match self.asked {
+            Asked::No => return vault::Passthrough::Off,
+            Asked::InVain => Err(Error::invalid(NEEDS)),
+            Asked::Yes { .. } => try_out(kernel, vault),
+        };
+        let started = tried.and_then(|()| vault.hot_copies());
         match started {
             Ok(copies) => {
                 self.copies.set(copies).ok().expect("a mount starts once");
@@ -136,8 +160,7 @@ fn try_out(kernel: BorrowedFd<'_>, vault: &Vault) -> Result<()> {
     let registered = BackingId::create_raw(kernel, &file).map(drop);
     registered.map_err(|error| {
         let why = match error.raw_os_error() {
-            Some(libc::EPERM) => "it needs root, and Linux 6.9 or later",
-            Some(libc::ENOTTY | libc::EOPNOTSUPP) => "it needs Linux 6.9 or later",
+            Some(libc::EPERM | libc::ENOTTY | libc::EOPNOTSUPP) => NEEDS,
             Some(libc::ELOOP) => "the vault lies on file systems that lie on others",
             _ => return Error::io("pass on reads of", vault.dir(), error),
         };

@@ -22,6 +22,8 @@ mod kill;
 mod model;
 #[cfg(target_os = "linux")]
 mod mount;
+#[cfg(target_os = "linux")]
+mod opens;
 mod optimize;
 #[cfg(target_os = "linux")]
 mod play;

@@ -36,6 +36,11 @@ pub struct Mount {
     #[arg(long)]
     xattr: bool,
 
+    /// Let the system ask at every open: opening is slower, and opening a file of a build to write fails at once instead of
+    /// at the first write.
+    #[arg(long)]
+    ask_opens: bool,
+
     /// Answer with this many threads.
     #[arg(long, value_name = "COUNT")]
     threads: Option<usize>,
@@ -72,6 +77,7 @@ pub fn run(arguments: &Mount, context: &Context) -> Outcome {
     let mut options = vec!["mount".into(), dir.into_os_string(), "--foreground".into(), "--detached".into()];
     options.extend(arguments.xattr.then(|| "--xattr".into()));
     options.extend(arguments.allow_other.then(|| "--allow-other".into()));
+    options.extend(arguments.ask_opens.then(|| "--ask-opens".into()));
     options.extend(arguments.passthrough.then(|| "--passthrough".into()));
     options.extend(arguments.threads.map(|threads| format!("--threads={threads}").into()));
     let ready: Ready = background::start(&vault, &options)?;
@@ -84,8 +90,9 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
         background::detach()?;
     }
     let vault = Arc::new(context.open_vault()?);
-    let Mount { xattr, allow_other, passthrough, .. } = *arguments;
-    let options = MountOptions { xattr, threads: arguments.threads.unwrap_or(0), allow_other, passthrough };
+    let Mount { xattr, allow_other, ask_opens, passthrough, .. } = *arguments;
+    let threads = arguments.threads.unwrap_or(0);
+    let options = MountOptions { xattr, threads, allow_other, ask_opens, passthrough };
     let mounted = gamevault::mount::mount(vault.clone(), dir, &options)?;
     if let Err(error) = announce(&vault, &mounted, context) {
         // A mount that nobody knows of is not left behind.
