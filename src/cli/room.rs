@@ -4,7 +4,7 @@ use gamevault::Vault;
 use gamevault::error::{Error, Result};
 use gamevault::manifest::Timestamp;
 use gamevault::mount::{MountOptions, Mounted};
-use gamevault::vault::MountRecord;
+use gamevault::vault::{MountRecord, Passthrough};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -33,7 +33,12 @@ impl Room {
         let mounted = gamevault::mount::mount(vault.clone(), dir.path(), &MountOptions::default())?;
         let root = mounted.path().to_owned();
         // Other commands find the workspaces here as long as they are this process's.
-        vault.record_mount(&MountRecord { pid: std::process::id(), path: root.clone(), since: Timestamp::now() })?;
+        vault.record_mount(&MountRecord {
+            pid: std::process::id(),
+            path: root.clone(),
+            since: Timestamp::now(),
+            passthrough: Passthrough::Off,
+        })?;
         Ok(Room { root, own: Some((mounted, dir)) })
     }
 

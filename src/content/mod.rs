@@ -50,6 +50,11 @@ impl Reader {
         Reader { nodes: Arc::new(Nodes::new(store, sizes)), ahead: Ahead::new(sizes.chunk_bytes) }
     }
 
+    /// Returns the store that is read.
+    pub fn store(&self) -> &Store {
+        &self.nodes.store
+    }
+
     /// Forgets all that is kept decoded, here and in the store, as if the vault had just been opened.
     pub fn clear_caches(&self) {
         self.nodes.clear_caches();

@@ -1,6 +1,6 @@
 //! The vault's files on a local file system.
 
-use super::{Disk, DiskFile, Space, host};
+use super::{Disk, DiskFile, Space, SystemFile, host};
 use crate::error::{Error, Result};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -41,6 +41,11 @@ impl Disk for LocalDisk {
 
     fn open(&self, path: &Path) -> Result<Arc<dyn DiskFile>> {
         self.open_with(path, OpenOptions::new().read(true), "open")
+    }
+
+    fn open_by_system(&self, path: &Path) -> Result<SystemFile> {
+        let path = self.absolute(path);
+        host::open_to_read(&path).map_err(|error| Error::io("open", &path, error))
     }
 
     fn open_writable(&self, path: &Path) -> Result<Arc<dyn DiskFile>> {

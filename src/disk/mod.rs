@@ -9,6 +9,9 @@ mod local;
 
 pub use local::LocalDisk;
 
+/// An open file as the system knows it: for what the system is to read by itself.
+pub use std::fs::File as SystemFile;
+
 use crate::error::Result;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +35,9 @@ pub trait Disk: Send + Sync {
 
     /// Opens a file to read.
     fn open(&self, path: &Path) -> Result<Arc<dyn DiskFile>>;
+
+    /// Opens a file for the system to read by itself.
+    fn open_by_system(&self, path: &Path) -> Result<SystemFile>;
 
     /// Opens a file to read and write.
     fn open_writable(&self, path: &Path) -> Result<Arc<dyn DiskFile>>;

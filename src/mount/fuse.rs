@@ -7,6 +7,7 @@ use super::deadline::Slot;
 use super::idle::Uses;
 use super::opens::Opens;
 use super::ops::Op;
+use super::passthrough::Passthrough;
 use super::processes::Processes;
 use super::serve::{Answer, Asked, Server};
 use super::translate::{self, Owner, node, permissions};
@@ -76,6 +77,8 @@ pub(super) struct Fuse {
     pub(super) opens: Option<Arc<Opens>>,
     /// Hears of every request.
     pub(super) uses: Arc<Uses>,
+    /// Which files the kernel reads by itself.
+    pub(super) passthrough: Arc<Passthrough>,
 }
 
 impl Fuse {
@@ -209,6 +212,7 @@ impl Filesystem for Fuse {
                 tracing::debug!(?missing, "the kernel lacks a capability");
             }
         }
+        self.passthrough.ask(config);
         Ok(())
     }
 
@@ -367,7 +371,10 @@ impl Filesystem for Fuse {
         let access = self.access(request, flags);
         match self.call(Op::Open, node(ino), |tree| tree.open(node(ino), access)) {
             Ok(opened) => {
-                reply.opened(FileHandle(opened.handle.0), open_flags(opened, access, self.processes.ends_are_told()))
+                let flags = open_flags(opened, access, self.processes.ends_are_told());
+                // Who goes over everything is given what there is, and makes no copies.
+                let uses = self.server.crawlers().of(request.pid()).is_none();
+                self.passthrough.reply((&self.tree, uses), ino, FileHandle(opened.handle.0), flags, reply)
             }
             Err(error) => reply.error(error),
         }
@@ -502,6 +509,7 @@ impl Filesystem for Fuse {
         }
         let closed = self.call(Op::Release, node(ino), |tree| {
             tree.close(node(ino), Handle(handle.0));
+            self.passthrough.release(ino);
             Ok(())
         });
         reply_empty(closed, reply);

@@ -5,6 +5,7 @@ use super::deadline::{DEFAULT_DEADLINE, Deadlines};
 use super::fuse::Fuse;
 use super::idle::{Idle, Uses};
 use super::opens::Opens;
+use super::passthrough::Passthrough;
 use super::processes::Processes;
 use super::report::Reporter;
 use super::serve::Server;
@@ -13,9 +14,10 @@ use super::translate::Owner;
 use super::watch::{Inbox, Watched, Watcher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tree::Tree;
-use crate::vault::Vault;
+use crate::vault::{self, Vault};
 use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
 use parking_lot::{Condvar, Mutex};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,6 +44,7 @@ pub struct Stopper {
 
 struct Shared {
     path: PathBuf,
+    passthrough: vault::Passthrough,
     unmounter: Mutex<SessionUnmounter>,
     state: Mutex<State>,
     changed: Condvar,
@@ -98,10 +101,11 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     let threads = threads(options);
     let deadline = if options.deadline.is_zero() { DEFAULT_DEADLINE } else { options.deadline };
     let server = Arc::new(Server::new(tree.clone(), threads, deadline, &crawlers));
+    let passthrough = Arc::new(Passthrough::new(&vault, options.passthrough));
     // Without word of how others end, only a flush at each close tells a copy that was cut off.
     // The files of other users' processes are only told to root.
     let meets_strangers = options.allow_other && !nix::unistd::geteuid().is_root();
-    let asks_opens = options.ask_opens || meets_strangers || !processes.ends_are_told();
+    let asks_opens = options.ask_opens || passthrough.needs_opens() || meets_strangers || !processes.ends_are_told();
     let opens = (!asks_opens).then(|| Opens::new(tree.clone(), processes.clone(), &path));
     let uses = Arc::new(Uses::default());
     let fuse = Fuse {
@@ -112,11 +116,14 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
         processes: processes.clone(),
         opens: opens.clone(),
         uses: uses.clone(),
+        passthrough: passthrough.clone(),
     };
     let mut session = Session::new(fuse, &path, &config(options, threads)).map_err(|error| explain(&path, error))?;
+    let passthrough = passthrough.start(session.as_fd(), &vault);
 
     let shared = Arc::new(Shared {
         path: path.clone(),
+        passthrough,
         unmounter: Mutex::new(session.unmount_callable()),
         state: Mutex::default(),
         changed: Condvar::new(),
@@ -155,6 +162,11 @@ impl Mounted {
     /// Returns the directory on which the vault is mounted.
     pub fn path(&self) -> &Path {
         &self.shared.path
+    }
+
+    /// Returns whether the kernel reads large files by itself, as [`MountOptions::passthrough`] asks for.
+    pub fn passthrough(&self) -> &vault::Passthrough {
+        &self.shared.passthrough
     }
 
     /// Returns what ends the mount from another thread.

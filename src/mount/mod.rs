@@ -4,8 +4,9 @@
 //! the one table from [`ErrorKind`](crate::error::ErrorKind), `linux` mounts and ends, `stale` finds and removes mounts,
 //! also those of a killed process, `serve` runs requests so that none stops the others, with `helpers` and `deadline`,
 //! `meter`, `crawlers` and `report` tell others what it does, `watch` tells the kernel of changes that it did not ask for, of
-//! which `news` hears; `processes` knows who writes and how they end, `opens` and `holders` which files they have open, `idle`
-//! optimizes the vault while nobody is there. Systems without a front end yet get `Unsupported`.
+//! which `news` hears; `processes` knows who writes and how they end, `opens` and `holders` which files they have open,
+//! `passthrough` lets the kernel read large files by itself, `idle` optimizes the vault while nobody is there. Systems without
+//! a front end yet get `Unsupported`.
 
 use crate::error::Result;
 use crate::vault::{MountRecord, Vault};
@@ -42,6 +43,8 @@ mod none;
 mod opens;
 #[cfg(target_os = "linux")]
 mod ops;
+#[cfg(target_os = "linux")]
+mod passthrough;
 #[cfg(target_os = "linux")]
 mod pidfd;
 #[cfg(target_os = "linux")]
@@ -80,6 +83,10 @@ pub struct MountOptions {
     pub ask_opens: bool,
     /// Whether older builds are made smaller while nobody uses the mount, if the vault's config says so.
     pub optimizes: bool,
+    /// Whether the kernel is to read large files of builds by itself, from whole copies that the vault keeps of those that
+    /// are used. It does so for root alone, from Linux 6.9 on; elsewhere the mount goes on without.
+    /// The kernel then asks at every open, as with `ask_opens`.
+    pub passthrough: bool,
 }
 
 /// One thing that mounting needs, and whether it is there.

@@ -2,7 +2,7 @@
 
 use super::{Activity, Check, MountOptions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::vault::{MountRecord, Vault};
+use crate::vault::{MountRecord, Passthrough, Vault};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,6 +25,11 @@ impl Mounted {
 
     /// Returns what ends the mount.
     pub fn stopper(&self) -> Stopper {
+        match *self {}
+    }
+
+    /// Returns whether the kernel reads large files by itself.
+    pub fn passthrough(&self) -> &Passthrough {
         match *self {}
     }
 

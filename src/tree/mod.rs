@@ -33,7 +33,7 @@ pub use types::{
 use crate::content::Reading;
 use crate::disk::Space;
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::Timestamp;
+use crate::manifest::{Content, Timestamp};
 use crate::vault::Vault;
 use control::MetaBuffers;
 use number::{HiddenItem, Place};
@@ -287,6 +287,14 @@ impl Tree {
             at = end;
         }
         Ok(Some(at))
+    }
+
+    /// Returns the content of a file whose bytes never change; `None` for any other node.
+    pub fn fixed_content(&self, node: NodeId) -> Option<Content> {
+        match Place::of(node) {
+            Place::File => content::file(self, node).ok(),
+            _ => None,
+        }
     }
 
     /// Tells whether neither the bytes nor the names of a node ever change.

@@ -68,6 +68,9 @@ const MAX_QUIET_SECONDS: f64 = 86_400.0;
 /// The longest idle time that makes sense: a day.
 const MAX_IDLE_MINUTES: f64 = 1440.0;
 
+/// More GiB than any disk has.
+const MAX_GIB: f64 = 1e9;
+
 /// What is written in `vault.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Config {
@@ -87,6 +90,9 @@ pub(super) struct Config {
     /// When older builds are made smaller without being told.
     #[serde(default)]
     optimize: OptimizeConfig,
+    /// How much is kept to be read fast.
+    #[serde(default)]
+    cache: CacheConfig,
 }
 
 /// The programs that go over everything.
@@ -137,6 +143,15 @@ impl Default for OptimizeConfig {
     }
 }
 
+/// The table `cache`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CacheConfig {
+    /// The most room for hot copies, in GiB; without it a part of what is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hot_gib: Option<f64>,
+}
+
 /// What becomes of the projects of engines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -168,6 +183,7 @@ impl Config {
             engines: Engines::default(),
             crawlers: Crawlers::default(),
             optimize: OptimizeConfig::default(),
+            cache: CacheConfig::default(),
         })
     }
 
@@ -187,6 +203,11 @@ impl Config {
     pub(super) fn idle_rules(&self) -> Option<IdleRules> {
         let OptimizeConfig { when_idle, squeeze, idle_minutes } = self.optimize;
         when_idle.then(|| IdleRules { idle_time: Duration::from_secs_f64(idle_minutes * 60.0), squeeze })
+    }
+
+    /// Returns the most bytes of hot copies, if that is said.
+    pub(super) fn hot_bytes(&self) -> Option<u64> {
+        self.cache.hot_gib.map(|gib| (gib * f64::from(1 << 30)) as u64)
     }
 
     /// Tells whether the caches of engine projects are kept.
@@ -221,6 +242,10 @@ impl Config {
         if !(0.0..=MAX_IDLE_MINUTES).contains(&config.optimize.idle_minutes) {
             let message = format!("{} says idle_minutes = {}", path.display(), config.optimize.idle_minutes);
             return Err(Error::invalid(message).with_hint("give a number from 0 to 1440"));
+        }
+        if let Some(gib) = config.cache.hot_gib.filter(|gib| !(0.0..=MAX_GIB).contains(gib)) {
+            let message = format!("{} says hot_gib = {gib}", path.display());
+            return Err(Error::invalid(message).with_hint("give a number of GiB, 0 for none"));
         }
         if config.format != FORMAT {
             let message = format!("{} says format {}; this program knows {FORMAT}", path.display(), config.format);

@@ -2,6 +2,7 @@
 
 mod builds;
 mod config;
+mod hot;
 mod milestones;
 mod mounts;
 mod optimize;
@@ -15,7 +16,8 @@ mod stats;
 mod usage;
 mod verify;
 
-pub use mounts::MountRecord;
+pub use hot::{HotCopies, MIN_HOT_LEN};
+pub use mounts::{MountRecord, Passthrough};
 pub use optimize::{IdleRules, LastOptimize, OptimizeOptions, OptimizeReport};
 pub use plays::{Play, PlayStart};
 pub use repair::RepairReport;
@@ -27,7 +29,7 @@ pub use verify::{VerifyOptions, VerifyReport};
 use crate::catalogue::{Build, Catalogue};
 use crate::compare::{self, Diff};
 use crate::content::Reader;
-use crate::disk::{Disk, DiskFile, LocalDisk, Space};
+use crate::disk::{Disk, DiskFile, LocalDisk, Space, SystemFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::session::SessionRules;
 use crate::store::{self, CacheSizes, Store};
@@ -162,6 +164,14 @@ impl Vault {
     /// `Io` from the system.
     pub fn space(&self) -> Result<Space> {
         self.disk.space()
+    }
+
+    /// Opens the vault's lock file for the system to read: it stands for all files that lie in the vault's folder.
+    ///
+    /// # Errors
+    /// `Io` from the system.
+    pub fn lock_file(&self) -> Result<SystemFile> {
+        self.disk.open_by_system(Path::new(LOCK))
     }
 
     /// Returns what reads manifests and the content of files.

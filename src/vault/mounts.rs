@@ -19,6 +19,22 @@ pub struct MountRecord {
     pub path: PathBuf,
     /// When it was mounted.
     pub since: Timestamp,
+    /// Whether the kernel reads large files by itself.
+    #[serde(default)]
+    pub passthrough: Passthrough,
+}
+
+/// Whether the kernel reads large files of builds by itself, from hot copies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Passthrough {
+    /// It was not asked to.
+    #[default]
+    Off,
+    /// It does, once their copies are ready.
+    On,
+    /// It was asked to, and does not, for this reason.
+    Refused(String),
 }
 
 impl Vault {

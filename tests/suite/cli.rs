@@ -529,13 +529,20 @@ fn orders_to_sessions_are_files_in_the_mount() {
     home.write("mount/builds/.keep", "");
     let vault = gamevault::Vault::open(&home.vault()).unwrap();
     let since = gamevault::manifest::Timestamp::now();
-    let record = gamevault::vault::MountRecord { pid: std::process::id(), path: home.path("mount"), since };
+    let record = gamevault::vault::MountRecord {
+        pid: std::process::id(),
+        path: home.path("mount"),
+        since,
+        passthrough: gamevault::vault::Passthrough::On,
+    };
     vault.record_mount(&record).unwrap();
 
     let text = home.run(["status"]).succeeds().stdout;
     assert!(text.contains("0.7.4 (open, 2 files, 1.5 kB)"), "{text}");
+    assert!(text.contains("on: the kernel reads large files"), "{text}");
     let data = home.run(["status", "--json"]).succeeds().data();
     assert_eq!(data["sessions"].as_array().unwrap().len(), 3, "{data}");
+    assert_eq!(data["mounts"][0]["passthrough"], "on", "{data}");
 
     assert!(home.run(["commit", "0.7.9"]).fails(3).stderr.contains("0.7.3@0.7.2"));
     assert_eq!(home.run(["commit", "0.7.3", "-q"]).succeeds().stdout, "0.7.3\n");

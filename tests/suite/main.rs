@@ -13,6 +13,8 @@ mod descriptors;
 mod engines;
 mod hostile;
 #[cfg(target_os = "linux")]
+mod hot;
+#[cfg(target_os = "linux")]
 mod idle;
 #[cfg(target_os = "linux")]
 mod inferred;

@@ -30,12 +30,17 @@ impl Fixture {
 
     /// Makes an empty vault whose config says `sessions` in that table.
     pub fn with_sessions(sessions: &str) -> Fixture {
+        Fixture::with_table("sessions", sessions)
+    }
+
+    /// Makes an empty vault whose config says `lines` in the table `name`, and nothing in those that follow it.
+    pub fn with_table(name: &str, lines: &str) -> Fixture {
         let Fixture { dir, vault } = Fixture::new();
         drop(vault);
         let path = dir.path().join("vault/vault.toml");
         let config = std::fs::read_to_string(&path).unwrap();
-        let (others, _) = config.split_once("[sessions]").expect("a new config has the table");
-        std::fs::write(&path, format!("{others}[sessions]\n{sessions}\n")).unwrap();
+        let (others, _) = config.split_once(&format!("[{name}]")).expect("a new config has the table");
+        std::fs::write(&path, format!("{others}[{name}]\n{lines}\n")).unwrap();
         let vault = Arc::new(Vault::open(&dir.path().join("vault")).unwrap());
         Fixture { dir, vault }
     }

@@ -58,6 +58,11 @@ pub struct Mount {
     #[arg(long)]
     allow_other: bool,
 
+    /// Let the kernel read large files by itself, from whole copies that the vault keeps of those that are used. It needs
+    /// root and Linux 6.9; elsewhere the mount goes on without.
+    #[arg(long)]
+    passthrough: bool,
+
     /// This process was started to be the background of another one.
     #[arg(long, hide = true)]
     detached: bool,
@@ -89,6 +94,7 @@ pub fn run(arguments: &Mount, context: &Context) -> Outcome {
     options.extend(arguments.xattr.then(|| "--xattr".into()));
     options.extend(arguments.allow_other.then(|| "--allow-other".into()));
     options.extend(arguments.ask_opens.then(|| "--ask-opens".into()));
+    options.extend(arguments.passthrough.then(|| "--passthrough".into()));
     options.extend(arguments.threads.map(|threads| format!("--threads={threads}").into()));
     options.push(format!("--deadline={}", arguments.deadline).into());
     if let Some(trace) = &arguments.trace {
@@ -104,10 +110,10 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
         background::detach()?;
     }
     let vault = Arc::new(context.open_vault()?);
-    let Mount { xattr, allow_other, ask_opens, .. } = *arguments;
+    let Mount { xattr, allow_other, ask_opens, passthrough, .. } = *arguments;
     let deadline = Duration::from_secs(arguments.deadline);
     let threads = arguments.threads.unwrap_or(0);
-    let options = MountOptions { xattr, threads, allow_other, deadline, ask_opens, optimizes: true };
+    let options = MountOptions { xattr, threads, allow_other, deadline, ask_opens, optimizes: true, passthrough };
     let mounted = gamevault::mount::mount(vault.clone(), dir, &options)?;
     if let Err(error) = announce(&vault, &mounted, context) {
         // A mount that nobody knows of is not left behind.
@@ -125,7 +131,13 @@ fn announce(vault: &Vault, mounted: &Mounted, context: &Context) -> Result<()> {
     let stopper = mounted.stopper();
     interrupt::on_signal(move || tracing::info!(outcome = ?stopper.stop(), "a signal asked the mount to end"))?;
     let ready = Ready { vault: vault.dir().to_owned(), mount: mounted.path().to_owned(), pid: std::process::id() };
-    vault.record_mount(&MountRecord { pid: ready.pid, path: ready.mount.clone(), since: Timestamp::now() })?;
+    let passthrough = mounted.passthrough().clone();
+    vault.record_mount(&MountRecord {
+        pid: ready.pid,
+        path: ready.mount.clone(),
+        since: Timestamp::now(),
+        passthrough,
+    })?;
     output::print(context, announcement(&ready, context))
         .map_err(|error| Error::io("tell that the mount is ready on", "standard output", error))
 }

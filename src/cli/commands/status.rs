@@ -13,7 +13,7 @@ use gamevault::catalogue::Build;
 use gamevault::disk::Space;
 use gamevault::error::Result;
 use gamevault::mount::Activity;
-use gamevault::vault::{LastOptimize, MountRecord};
+use gamevault::vault::{LastOptimize, MountRecord, Passthrough};
 use serde_json::{Value, json};
 use std::time::SystemTime;
 
@@ -102,6 +102,7 @@ fn mount_data((mount, activity): &(MountRecord, Option<Activity>)) -> Value {
         "path": mount.path.to_string_lossy(),
         "pid": mount.pid,
         "since": text::utc_time(mount.since),
+        "passthrough": mount.passthrough,
         "activity": activity,
     })
 }
@@ -119,6 +120,11 @@ fn fields(vault: &Vault, state: &State) -> Fields {
     for (mount, activity) in &state.mounts {
         let since = text::ago(mount.since, now);
         fields.add("mounted", format!("{} (process {}, {since})", mount.path.display(), mount.pid));
+        match &mount.passthrough {
+            Passthrough::Off => {}
+            Passthrough::On => fields.add("passthrough", "on: the kernel reads large files from hot copies"),
+            Passthrough::Refused(why) => fields.add("passthrough", format!("refused: {why}")),
+        }
         if let Some(activity) = activity {
             mount_view::add_activity(&mut fields, activity);
         }

@@ -1,6 +1,6 @@
 //! A disk that fails at a chosen call, and may lose what was not synced by then.
 
-use gamevault::disk::{Disk, DiskFile, LocalDisk, Space};
+use gamevault::disk::{Disk, DiskFile, LocalDisk, Space, SystemFile};
 use gamevault::{Error, ErrorKind, Result};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -142,6 +142,11 @@ impl Disk for FaultyDisk {
     fn open(&self, path: &Path) -> Result<Arc<dyn DiskFile>> {
         self.call()?;
         Ok(self.wrap(path, self.inner.open(path)?))
+    }
+
+    fn open_by_system(&self, path: &Path) -> Result<SystemFile> {
+        self.call()?;
+        self.inner.open_by_system(path)
     }
 
     fn open_writable(&self, path: &Path) -> Result<Arc<dyn DiskFile>> {

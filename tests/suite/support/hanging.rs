@@ -1,7 +1,7 @@
 //! A disk that stops answering for one file, as a network drive does.
 
 use gamevault::Result;
-use gamevault::disk::{Disk, DiskFile, LocalDisk, Space};
+use gamevault::disk::{Disk, DiskFile, LocalDisk, Space, SystemFile};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -53,6 +53,10 @@ impl Disk for HangingDisk {
 
     fn open(&self, path: &Path) -> Result<Arc<dyn DiskFile>> {
         Ok(self.wrap(path, self.inner.open(path)?))
+    }
+
+    fn open_by_system(&self, path: &Path) -> Result<SystemFile> {
+        self.inner.open_by_system(path)
     }
 
     fn open_writable(&self, path: &Path) -> Result<Arc<dyn DiskFile>> {
