@@ -4,10 +4,13 @@
 //! the tree becomes an I/O error.
 
 use super::errno::errno;
+use super::opens::Opens;
 use super::processes::Processes;
 use super::translate::{self, Owner, node, permissions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::tree::{Access, Attr, AttrChange, Caching, Closing, Handle, Kind, Looking, NameAt, NodeId, Opened, Tree};
+use crate::tree::{
+    Access, Attr, AttrChange, Caching, Closing, Handle, Kind, Looking, NameAt, NodeId, Opened, RenameMode, Tree,
+};
 use fuser::{
     AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo,
     InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags,
@@ -30,19 +33,24 @@ const GENERATION: Generation = Generation(0);
 const MAX_COPY_LEN: u64 = 0x7fff_f000;
 
 /// What is asked of the kernel, as far as it can.
-const WANTED: [InitFlags; 8] = [
+const WANTED: [InitFlags; 7] = [
     InitFlags::FUSE_DO_READDIRPLUS,
     InitFlags::FUSE_READDIRPLUS_AUTO,
     InitFlags::FUSE_PARALLEL_DIROPS,
     InitFlags::FUSE_CACHE_SYMLINKS,
     // Without it the kernel asks for `security.capability` before every write.
     InitFlags::FUSE_HANDLE_KILLPRIV_V2,
-    // Opening with O_TRUNC is one request instead of two.
-    InitFlags::FUSE_ATOMIC_O_TRUNC,
     InitFlags::FUSE_ASYNC_DIO,
     // Files are written past the page cache, and must still be mappable.
     InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
 ];
+
+/// What is asked for beside it by a mount that answers OPEN: opening with O_TRUNC is one request instead of two.
+const WANTED_WITH_OPEN: InitFlags = InitFlags::FUSE_ATOMIC_O_TRUNC;
+
+/// What is asked for beside it by a mount that does not: nothing else tells the kernel at an open that a generated file, or
+/// a list of names, is not as it was.
+const WANTED_WITHOUT_OPEN: InitFlags = InitFlags::FUSE_AUTO_INVAL_DATA;
 
 /// What a request comes to: a value, or what the kernel is told instead.
 type Answer<T> = std::result::Result<T, Errno>;
@@ -61,6 +69,8 @@ pub(super) struct Fuse {
     pub(super) xattr: bool,
     /// Who writes.
     pub(super) processes: Arc<Processes>,
+    /// Who has what open, when the kernel is not to ask at each open.
+    pub(super) opens: Option<Arc<Opens>>,
 }
 
 impl Fuse {
@@ -114,6 +124,23 @@ impl Fuse {
         }
     }
 
+    /// Takes note that a request is about to change the bytes of a file.
+    fn writes(&self, request: &Request, node: NodeId) -> Result<()> {
+        self.opens.as_ref().map_or(Ok(()), |opens| opens.writes(node, request.pid()))
+    }
+
+    /// Takes note that a name is about to go, or to stand for something else.
+    fn unnames(&self, at: NameAt<'_>) -> Result<()> {
+        self.opens.as_ref().map_or(Ok(()), |opens| opens.keep_nameless(at))
+    }
+
+    /// Brings it up to date who has what open, before a change of names in `directory` that may make a build.
+    fn settles(&self, directory: NodeId) {
+        if let Some(opens) = self.opens.as_ref().filter(|_| self.tree.may_commit(directory)) {
+            opens.settle();
+        }
+    }
+
     fn parent_of(&self, directory: NodeId) -> NodeId {
         self.tree.parent(directory).unwrap_or(NodeId::ROOT)
     }
@@ -161,7 +188,8 @@ fn reply_xattr(result: Answer<Vec<u8>>, size: u32, reply: ReplyXattr) {
 
 impl Filesystem for Fuse {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        for flag in WANTED {
+        let by_open = if self.opens.is_some() { WANTED_WITHOUT_OPEN } else { WANTED_WITH_OPEN };
+        for flag in WANTED.into_iter().chain([by_open]) {
             if let Err(missing) = config.add_capabilities(flag) {
                 tracing::debug!(?missing, "the kernel lacks a capability");
             }
@@ -183,6 +211,9 @@ impl Filesystem for Fuse {
     fn forget(&self, _request: &Request, ino: INodeNo, count: u64) {
         let forgotten = self.call("forget", node(ino), |tree| {
             tree.forget(node(ino), count);
+            if let Some(opens) = &self.opens {
+                opens.forgotten(node(ino));
+            }
             Ok(())
         });
         forgotten.ok();
@@ -194,7 +225,7 @@ impl Filesystem for Fuse {
 
     fn setattr(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         mode: Option<u32>,
         // Owners are not kept, and refusing them would fail `cp -a`.
@@ -212,7 +243,13 @@ impl Filesystem for Fuse {
         reply: ReplyAttr,
     ) {
         let change = AttrChange { mode: mode.map(permissions), mtime: mtime.map(translate::time_change), size };
-        self.reply_attr(self.call("setattr", node(ino), |tree| tree.set_attr(node(ino), &change)), reply);
+        let changed = self.call("setattr", node(ino), |tree| {
+            if size.is_some() {
+                self.writes(request, node(ino))?;
+            }
+            tree.set_attr(node(ino), &change)
+        });
+        self.reply_attr(changed, reply);
     }
 
     fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
@@ -245,7 +282,11 @@ impl Filesystem for Fuse {
     }
 
     fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        reply_empty(self.call("unlink", node(parent), |tree| tree.remove(at(parent, name), Kind::File)), reply);
+        let removed = self.call("unlink", node(parent), |tree| {
+            self.unnames(at(parent, name))?;
+            tree.remove(at(parent, name), Kind::File)
+        });
+        reply_empty(removed, reply);
     }
 
     fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -270,7 +311,14 @@ impl Filesystem for Fuse {
     ) {
         let Some(mode) = translate::rename_mode(flags) else { return reply.error(Errno::EINVAL) };
         let (from, to) = (at(parent, name), at(new_parent, new_name));
-        reply_empty(self.call("rename", node(parent), |tree| tree.rename(from, to, mode)), reply);
+        let renamed = self.call("rename", node(parent), |tree| {
+            self.settles(from.directory);
+            if mode == RenameMode::Replace {
+                self.unnames(to)?;
+            }
+            tree.rename(from, to, mode)
+        });
+        reply_empty(renamed, reply);
     }
 
     fn link(&self, _request: &Request, ino: INodeNo, new_parent: INodeNo, new_name: &OsStr, reply: ReplyEntry) {
@@ -279,6 +327,10 @@ impl Filesystem for Fuse {
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        if self.opens.is_some() {
+            // The kernel stops asking, and sends no release either.
+            return reply.error(Errno::ENOSYS);
+        }
         let access = self.access(request, flags);
         match self.call("open", node(ino), |tree| tree.open(node(ino), access)) {
             Ok(opened) => {
@@ -300,8 +352,17 @@ impl Filesystem for Fuse {
     ) {
         let access = self.access(request, OpenFlags(flags));
         let (directory, mode) = (node(parent), permissions(mode));
-        match self.call("create", directory, |tree| tree.make_file(at(parent, name), mode, Some(access))) {
+        // The end of reading is told by no release, and need not be known.
+        let counted = (access.write || self.opens.is_none()).then_some(access);
+        let made = self.call("create", directory, |tree| {
+            self.settles(directory);
+            tree.make_file(at(parent, name), mode, counted)
+        });
+        match made {
             Ok((attr, opened)) => {
+                if let Some(opens) = self.opens.as_ref().filter(|_| access.write) {
+                    opens.made(attr.node, opened.handle, access.caller);
+                }
                 let ttl = attr.lifetime.duration().min(self.tree.names_lifetime(directory).duration());
                 let handle = FileHandle(opened.handle.0);
                 reply.created(
@@ -341,7 +402,7 @@ impl Filesystem for Fuse {
 
     fn write(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         _handle: FileHandle,
         offset: u64,
@@ -352,6 +413,7 @@ impl Filesystem for Fuse {
         reply: ReplyWrite,
     ) {
         let written = self.call("write", node(ino), |tree| {
+            self.writes(request, node(ino))?;
             tree.write(node(ino), offset, data)?;
             // FUSE_HANDLE_KILLPRIV_V2 leaves this to us.
             match write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID) {
@@ -366,6 +428,9 @@ impl Filesystem for Fuse {
     }
 
     fn flush(&self, request: &Request, ino: INodeNo, handle: FileHandle, _owner: LockOwner, reply: ReplyEmpty) {
+        if self.opens.is_some() {
+            return reply.error(Errno::ENOSYS);
+        }
         // The process waits for the answer even when it is being killed, so it can be looked at.
         let closing = self.processes.killed(request.pid()).map_or(Closing::Proper, Closing::Killed);
         reply_empty(self.call("flush", node(ino), |tree| tree.flush(node(ino), Handle(handle.0), closing)), reply);
@@ -381,6 +446,10 @@ impl Filesystem for Fuse {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
+        if self.opens.is_some() {
+            // Of a file that was made before the kernel heard that it need not tell of opening; the end is found out.
+            return reply.ok();
+        }
         let closed = self.call("release", node(ino), |tree| {
             tree.close(node(ino), Handle(handle.0));
             Ok(())
@@ -397,6 +466,9 @@ impl Filesystem for Fuse {
     }
 
     fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        if self.opens.is_some() {
+            return reply.error(Errno::ENOSYS);
+        }
         if self.tree.never_changes(node(ino)) {
             return reply.opened(FileHandle(0), FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE);
         }
@@ -520,7 +592,7 @@ impl Filesystem for Fuse {
 
     fn fallocate(
         &self,
-        _request: &Request,
+        request: &Request,
         ino: INodeNo,
         _handle: FileHandle,
         offset: u64,
@@ -529,7 +601,10 @@ impl Filesystem for Fuse {
         reply: ReplyEmpty,
     ) {
         let Some(allocation) = translate::allocation(mode) else { return reply.error(Errno::EOPNOTSUPP) };
-        let done = self.call("fallocate", node(ino), |tree| tree.allocate(node(ino), allocation, offset, length));
+        let done = self.call("fallocate", node(ino), |tree| {
+            self.writes(request, node(ino))?;
+            tree.allocate(node(ino), allocation, offset, length)
+        });
         reply_empty(done, reply);
     }
 
@@ -557,7 +632,7 @@ impl Filesystem for Fuse {
 
     fn copy_file_range(
         &self,
-        _request: &Request,
+        request: &Request,
         ino_in: INodeNo,
         _handle_in: FileHandle,
         offset_in: u64,
@@ -569,7 +644,10 @@ impl Filesystem for Fuse {
         reply: ReplyWrite,
     ) {
         let (from, to, len) = (node(ino_in), node(ino_out), len.min(MAX_COPY_LEN));
-        let copied = self.call("copy_file_range", to, |tree| tree.copy_range(from, offset_in, to, offset_out, len));
+        let copied = self.call("copy_file_range", to, |tree| {
+            self.writes(request, to)?;
+            tree.copy_range(from, offset_in, to, offset_out, len)
+        });
         match copied {
             Ok(copied) => reply.written(copied as u32),
             Err(error) => reply.error(error),

@@ -2,6 +2,7 @@
 
 use super::MountOptions;
 use super::fuse::Fuse;
+use super::opens::Opens;
 use super::processes::Processes;
 use super::stale::{self, Found, SOURCE};
 use super::translate::Owner;
@@ -64,7 +65,13 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     let tree = Arc::new(Tree::new(vault, Box::new(sink)));
     let owner = Owner { uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() };
     let processes = Arc::new(Processes::new());
-    let fuse = Fuse { tree: tree.clone(), owner, xattr: options.xattr, processes: processes.clone() };
+    // Without word of how others end, only a flush at each close tells a copy that was cut off.
+    // The files of other users' processes are only told to root.
+    let meets_strangers = options.allow_other && !nix::unistd::geteuid().is_root();
+    let asks_opens = options.ask_opens || meets_strangers || !processes.ends_are_told();
+    let opens = (!asks_opens).then(|| Opens::new(tree.clone(), processes.clone(), &path));
+    let fuse =
+        Fuse { tree: tree.clone(), owner, xattr: options.xattr, processes: processes.clone(), opens: opens.clone() };
     let mut session = Session::new(fuse, &path, &config(options)).map_err(|error| explain(&path, error))?;
 
     let shared = Arc::new(Shared {
@@ -75,9 +82,11 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     });
     let start = |error| Error::io("start a thread for", &path, error);
     let watcher = Watcher::start(tree, processes, session.notifier(), events).map_err(start)?;
+    let opens_thread = opens.map(|opens| opens.start()).transpose().map_err(start)?;
     let ending = shared.clone();
     let run = move || {
         let result = session.run();
+        drop(opens_thread);
         drop(watcher);
         let result = result.map_err(|error| Error::io("answer the kernel for", &ending.path, error));
         tracing::info!(path = %ending.path.display(), "unmounted");

@@ -3,8 +3,7 @@
 //! On Linux it is FUSE, spoken by the crate `fuser`: `fuse` answers the kernel's requests in a few lines each, `errno` is
 //! the one table from [`ErrorKind`](crate::error::ErrorKind), `linux` mounts and ends, `stale` finds and removes mounts,
 //! also those of a killed process, `watch` tells the kernel of changes that it did not ask for, `processes` knows who writes
-//! and how they end. Systems without a front
-//! end yet get `Unsupported`.
+//! and how they end, `opens` and `holders` which files they have open. Systems without a front end yet get `Unsupported`.
 
 use crate::error::Result;
 use crate::vault::Vault;
@@ -18,9 +17,13 @@ mod errno;
 #[cfg(target_os = "linux")]
 mod fuse;
 #[cfg(target_os = "linux")]
+mod holders;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod none;
+#[cfg(target_os = "linux")]
+mod opens;
 #[cfg(target_os = "linux")]
 mod pidfd;
 #[cfg(target_os = "linux")]
@@ -47,6 +50,9 @@ pub struct MountOptions {
     pub threads: usize,
     /// Whether other users of the system may enter.
     pub allow_other: bool,
+    /// Whether the kernel asks at every open: a file of a build that is opened to write is refused at once, and opening any
+    /// file takes a request. Without, the first write is refused.
+    pub ask_opens: bool,
 }
 
 /// One thing that mounting needs, and whether it is there.

@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// The most threads that are remembered; beyond it the ones that have ended are forgotten.
 const MAX_THREADS: usize = 256;
 
+/// The most ends that are remembered; whoever asks for one does so soon after.
+const MAX_ENDINGS: usize = 4096;
+
 /// More than `/proc/PID/stat` ever has.
 const MAX_STAT_LEN: usize = 1024;
 
@@ -36,6 +39,8 @@ pub(super) struct Processes {
     ends_are_told: bool,
     threads: Mutex<HashMap<u32, Arc<Thread>>>,
     watched: Mutex<HashMap<u32, PidFd>>,
+    /// How those ended that were watched.
+    endings: Mutex<HashMap<u32, Ending>>,
 }
 
 struct Thread {
@@ -49,7 +54,7 @@ impl Processes {
     pub(super) fn new() -> Processes {
         let release = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
         let ends_are_told = release.is_ok_and(|release| version_of(&release) >= ENDS_ARE_TOLD_FROM);
-        Processes { ends_are_told, threads: Mutex::default(), watched: Mutex::default() }
+        Processes { ends_are_told, threads: Mutex::default(), watched: Mutex::default(), endings: Mutex::default() }
     }
 
     /// Tells whether the system says how a process ended that is no child.
@@ -86,14 +91,36 @@ impl Processes {
         let mut watched = self.watched.lock();
         let ended: Vec<(u32, Ending)> =
             watched.iter().filter_map(|(&process, pidfd)| Some((process, pidfd.ending()?))).collect();
-        for (process, _) in &ended {
-            watched.remove(process);
+        let mut endings = self.endings.lock();
+        if endings.len() + ended.len() > MAX_ENDINGS {
+            endings.clear();
         }
+        for &(process, ending) in &ended {
+            watched.remove(&process);
+            endings.insert(process, ending);
+        }
+        drop(endings);
         if !ended.is_empty() {
             let mut threads = self.threads.lock();
             threads.retain(|_, thread| ended.iter().all(|(process, _)| *process != thread.caller.process));
         }
         ended
+    }
+
+    /// Returns how a process ended that has written; `None` while that is not known yet.
+    pub(super) fn ending(&self, process: u32) -> Option<Ending> {
+        let watched = self.watched.lock();
+        let Some(pidfd) = watched.get(&process) else {
+            return Some(self.endings.lock().get(&process).copied().unwrap_or(Ending::Unknown));
+        };
+        pidfd.ending().or_else(|| {
+            // Its parent has not heard of its end yet, and may never ask.
+            let stat = std::fs::read(format!("/proc/{process}/stat")).ok()?;
+            stat_fields(&stat).first().is_some_and(|state| state == b"Z").then(|| match is_killed(&stat) {
+                true => Ending::Killed,
+                false => Ending::Unknown,
+            })
+        })
     }
 
     fn meet(&self, tid: u32) -> Option<Arc<Thread>> {
@@ -119,6 +146,8 @@ impl Processes {
         }
         match PidFd::open(process) {
             Ok(pidfd) => {
+                // The number may have been another one's.
+                self.endings.lock().remove(&process);
                 watched.insert(process, pidfd);
                 true
             }
@@ -152,14 +181,19 @@ fn process_of(tid: u32) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()
 }
 
+/// Returns the fields of a `stat` that follow the name, the first of which is the state.
+pub(super) fn stat_fields(stat: &[u8]) -> Vec<&[u8]> {
+    // The name of the program, in brackets, may hold anything, also brackets.
+    let Some(at) = stat.iter().rposition(|&byte| byte == b')') else { return Vec::new() };
+    stat[at + 1..].trim_ascii().split(|&byte| byte == b' ').collect()
+}
+
 /// Tells whether a thread's `stat` says that a signal ends it.
 ///
 /// All other threads of a process that ends by itself get the flag, too; the exit code tells them apart. It is 0 both for
 /// success and where it may not be seen: then the flag decides, for a copy that is wrongly in doubt does less harm.
 fn is_killed(stat: &[u8]) -> bool {
-    // The name of the program, in brackets, may hold anything, also brackets.
-    let Some(at) = stat.iter().rposition(|&byte| byte == b')') else { return false };
-    let fields: Vec<&[u8]> = stat[at + 1..].trim_ascii().split(|&byte| byte == b' ').collect();
+    let fields = stat_fields(stat);
     let number = |index: usize| -> u64 {
         let digits = fields.get(index).and_then(|field| std::str::from_utf8(field).ok());
         digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)

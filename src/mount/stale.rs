@@ -6,6 +6,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
+use nix::sys::statvfs::statvfs;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -49,9 +50,9 @@ pub(super) fn find(path: &Path) -> Found {
     match topmost(&list, path) {
         None => Found::Nothing,
         Some(false) => Found::Foreign,
-        // Listing, not looking: the kernel may remember the root of a mount whose process was just killed.
-        Some(true) => match std::fs::read_dir(path) {
-            Err(error) if error.raw_os_error() == Some(libc::ENOTCONN) => Found::Stale,
+        // The one question that the kernel always passes on: the rest it may know from a process that was just killed.
+        Some(true) => match statvfs(path) {
+            Err(Errno::ENOTCONN) => Found::Stale,
             _ => Found::Live,
         },
     }
@@ -124,7 +125,7 @@ fn topmost(list: &[u8], path: &Path) -> Option<bool> {
 }
 
 /// Turns `\040` and the like into the bytes they stand for.
-fn unescape(word: &[u8]) -> OsString {
+pub(super) fn unescape(word: &[u8]) -> OsString {
     let mut out = Vec::with_capacity(word.len());
     let mut rest = word;
     while let Some((&first, tail)) = rest.split_first() {

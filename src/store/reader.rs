@@ -39,6 +39,11 @@ impl PackReader {
         })
     }
 
+    /// Closes a pack whose file is to go: on Windows its name stays for as long as anybody has it open.
+    pub(super) fn close(&self, pack: PackId) {
+        self.files.retain(|_, (id, _)| *id != pack);
+    }
+
     fn file(&self, number: i64) -> Result<(PackId, Arc<dyn DiskFile>)> {
         self.files.get_or_insert_with(&number, || self.open(number))
     }

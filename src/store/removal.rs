@@ -24,6 +24,7 @@ impl Store {
     pub fn remove_retired(&self) -> Result<u64> {
         let mut removed = 0;
         for id in self.catalogue.retired_packs()? {
+            self.reader.close(id);
             match self.disk.remove(&pack_path(id)) {
                 Ok(()) => removed += 1,
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -49,7 +50,13 @@ impl Store {
             let on_disk = Store::packs_on_disk(&*self.disk)?;
             let there: HashSet<PackId> = on_disk.iter().map(|(id, ..)| *id).collect();
             for (id, path, _) in on_disk.into_iter().filter(|(id, ..)| !known.contains(id)) {
-                let index = read_index(&*self.disk.open(&path)?, id)?;
+                let file = match self.disk.open(&path) {
+                    // Removed before: on Windows its name stays in the list until the last reader closes it.
+                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                    file => file?,
+                };
+                let index = read_index(&*file, id)?;
+                drop(file);
                 // A repair makes builds of records that were never published.
                 if index.entries.iter().any(|entry| entry.kind == EntryKind::Record) {
                     continue;

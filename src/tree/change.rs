@@ -34,7 +34,7 @@ impl Tree {
     /// # Errors
     /// `ReadOnly` outside sessions; `IsDirectory` for the size of a directory; `NoSpace` or `Io` from the disk.
     pub fn set_attr(&self, node: NodeId, change: &AttrChange) -> Result<Attr> {
-        match Place::of(node) {
+        match self.place(node) {
             Place::Session { serial, node } => {
                 let session = self.session(serial)?;
                 if let Some(size) = change.size {
@@ -80,7 +80,7 @@ impl Tree {
     /// # Errors
     /// `Exists`, `ReadOnly`, `Invalid` for a bad name of a session.
     pub fn make_directory(&self, at: NameAt<'_>, mode: u16) -> Result<Attr> {
-        match Place::of(at.directory) {
+        match self.place(at.directory) {
             Place::Root => Err(root::refuse(at.name)),
             Place::Folder(index) => self.folder(index)?.make_directory(self, at.name, mode),
             Place::Session { serial, node } => snapshot::make(self, serial, at.within(node), NewNode::Directory, mode),
@@ -93,7 +93,7 @@ impl Tree {
     /// # Errors
     /// As [`Tree::make_directory`].
     pub fn make_file(&self, at: NameAt<'_>, mode: u16, access: Option<Access>) -> Result<(Attr, Opened)> {
-        match Place::of(at.directory) {
+        match self.place(at.directory) {
             Place::Root => Err(root::refuse(at.name)),
             Place::Folder(index) => self.folder(index)?.make_file(self, at.name, mode, access),
             Place::Session { serial, node } => snapshot::make_file(self, serial, at.within(node), mode, access),
@@ -102,12 +102,23 @@ impl Tree {
         }
     }
 
+    /// Opens the file called `at` to read when it is one of a session, so that its bytes outlive its name.
+    ///
+    /// # Errors
+    /// Those of the session.
+    pub fn hold(&self, at: NameAt<'_>) -> Result<Option<(NodeId, Handle)>> {
+        match self.place(at.directory) {
+            Place::Session { serial, node } => snapshot::hold(self, serial, at.within(node)),
+            _ => Ok(None),
+        }
+    }
+
     /// Makes a symlink; the node is counted as looked up.
     ///
     /// # Errors
     /// As [`Tree::make_directory`].
     pub fn make_symlink(&self, at: NameAt<'_>, target: &[u8]) -> Result<Attr> {
-        match Place::of(at.directory) {
+        match self.place(at.directory) {
             Place::Root => Err(root::refuse(at.name)),
             Place::Folder(index) => self.folder(index)?.make_symlink(self, at.name, target),
             Place::Session { serial, node } => {
@@ -122,7 +133,7 @@ impl Tree {
     /// # Errors
     /// As [`Tree::make_directory`]; `NotPermitted` if `node` is a directory.
     pub fn link(&self, node: NodeId, at: NameAt<'_>) -> Result<Attr> {
-        match (Place::of(node), Place::of(at.directory)) {
+        match (self.place(node), self.place(at.directory)) {
             (Place::Session { serial, node }, Place::Session { serial: to, node: directory }) if serial == to => {
                 snapshot::link(self, serial, node, at.within(directory))
             }
@@ -138,7 +149,7 @@ impl Tree {
     /// # Errors
     /// `NotFound`, `NotEmpty`, `IsDirectory`, `NotDirectory`, `ReadOnly`; `NotPermitted` for a build.
     pub fn remove(&self, at: NameAt<'_>, kind: Kind) -> Result<()> {
-        match Place::of(at.directory) {
+        match self.place(at.directory) {
             Place::Folder(index) => self.folder(index)?.remove(self, at.name, kind),
             Place::Session { serial, node } => self.session(serial)?.remove(at.within(node), kind == Kind::Directory),
             Place::SessionHidden(..) => Err(Error::new(ErrorKind::NotPermitted, "hidden files cannot be removed")),
@@ -151,7 +162,7 @@ impl Tree {
     /// # Errors
     /// `NotFound`, `Exists`, `NotEmpty`, `IsDirectory`, `NotDirectory`, `ReadOnly`.
     pub fn rename(&self, from: NameAt<'_>, to: NameAt<'_>, mode: RenameMode) -> Result<()> {
-        let (from_place, to_place) = (Place::of(from.directory), Place::of(to.directory));
+        let (from_place, to_place) = (self.place(from.directory), self.place(to.directory));
         match (from_place, to_place) {
             (Place::Folder(folder @ (root::SNAPSHOT | root::WORKSPACES)), _) => {
                 snapshot::rename_session(self, folder == root::WORKSPACES, from.name, (to_place, to.name), mode)
@@ -162,9 +173,8 @@ impl Tree {
                 session.rename(from.within(node), to.within(to_node), snapshot::replacing(mode))
             }
             (Place::Session { serial, node }, Place::Session { serial: other, node: to_node }) => {
-                snapshot::refuse_hidden(to.within(to_node))?;
-                let (session, other) = (self.session(serial)?, self.session(other)?);
-                session.move_to(from.within(node), &other, to.within(to_node), snapshot::replacing(mode))?;
+                let (entry, place) = ((serial, from.within(node)), (other, to.within(to_node)));
+                snapshot::move_between(self, entry, place, snapshot::replacing(mode))?;
                 // The front end holds the old nodes under the new name.
                 (self.events)(Event::Name { directory: to.directory, name: to.name.to_vec() });
                 Ok(())
@@ -183,10 +193,14 @@ impl Tree {
     /// # Errors
     /// `NoSpace` or `Io` from the disk; `ReadOnly`; `TooLarge`.
     pub fn write(&self, node: NodeId, offset: u64, bytes: &[u8]) -> Result<()> {
-        match Place::of(node) {
+        match self.place(node) {
             Place::Session { serial, node } => self.session(serial)?.write(node, offset, bytes),
             Place::SessionHidden(serial, item) => control::write(self, serial, item, offset, bytes),
-            _ => Err(self.refuse_node(node)),
+            _ => {
+                // Who mapped a file of a build to write it has changed what the front end keeps of it, for everybody.
+                (self.events)(Event::Node(node));
+                Err(self.refuse_node(node))
+            }
         }
     }
 
@@ -195,7 +209,7 @@ impl Tree {
     /// # Errors
     /// `NoSpace` when there is not enough room; `ReadOnly`, `Unsupported`.
     pub fn allocate(&self, node: NodeId, allocation: Allocation, offset: u64, len: u64) -> Result<()> {
-        let Place::Session { serial, node } = Place::of(node) else { return Err(self.refuse_node(node)) };
+        let Place::Session { serial, node } = self.place(node) else { return Err(self.refuse_node(node)) };
         let (space, keep_size) = match allocation {
             Allocation::Reserve { keep_size } => (Space::Reserve, keep_size),
             Allocation::Punch => (Space::Zero, true),
@@ -209,7 +223,7 @@ impl Tree {
     /// # Errors
     /// `Invalid` when what was written to a hidden file cannot be understood.
     pub fn flush(&self, node: NodeId, handle: Handle, closing: Closing) -> Result<()> {
-        match (Place::of(node), closing) {
+        match (self.place(node), closing) {
             (Place::SessionHidden(serial, item), _) => control::flush(self, serial, item),
             (Place::Session { serial, node }, closing) => snapshot::flush(self, serial, node, handle, closing),
             _ => Ok(()),
@@ -221,7 +235,7 @@ impl Tree {
     /// # Errors
     /// `Io` from the disk.
     pub fn sync(&self, node: NodeId) -> Result<()> {
-        match Place::of(node) {
+        match self.place(node) {
             Place::Session { serial, node } => self.session(serial)?.sync(node),
             _ => Ok(()),
         }
@@ -232,7 +246,7 @@ impl Tree {
     /// # Errors
     /// `ReadOnly`; `TooLarge` beyond 64 KiB; `Exists` or `NoAttribute` when `mode` forbids it.
     pub fn set_xattr(&self, node: NodeId, name: &[u8], value: &[u8], mode: XattrMode) -> Result<()> {
-        let Place::Session { serial, node } = Place::of(node) else { return self.refuse_xattr(node) };
+        let Place::Session { serial, node } = self.place(node) else { return self.refuse_xattr(node) };
         let session = self.session(serial)?;
         if node == ROOT && control::set_meta_xattr(&session, name, Some(value))? {
             return Ok(());
@@ -254,7 +268,7 @@ impl Tree {
     /// # Errors
     /// `ReadOnly`; `NoAttribute` if there is none.
     pub fn remove_xattr(&self, node: NodeId, name: &[u8]) -> Result<()> {
-        let Place::Session { serial, node } = Place::of(node) else { return self.refuse_xattr(node) };
+        let Place::Session { serial, node } = self.place(node) else { return self.refuse_xattr(node) };
         let session = self.session(serial)?;
         match node == ROOT && control::set_meta_xattr(&session, name, None)? {
             true => Ok(()),
@@ -264,7 +278,7 @@ impl Tree {
 
     /// Refuses an xattr, but for hidden files, where a copy may set what it likes and nothing is kept.
     fn refuse_xattr(&self, node: NodeId) -> Result<()> {
-        match Place::of(node) {
+        match self.place(node) {
             Place::SessionHidden(..) => Ok(()),
             _ => Err(self.refuse_node(node)),
         }
@@ -272,7 +286,7 @@ impl Tree {
 
     /// Returns the error for changing a node that cannot change.
     fn refuse_node(&self, node: NodeId) -> Error {
-        match Place::of(node) {
+        match self.place(node) {
             Place::Root | Place::Folder(_) => root::read_only("the tree's own folders"),
             Place::File | Place::Content { .. } | Place::Link(_) | Place::Hidden(..) => root::read_only("a build"),
             Place::Feedback { .. } => root::read_only("the folder of a build's playtests"),
@@ -282,7 +296,7 @@ impl Tree {
 
     /// Returns the error for changing the names in a directory that cannot change.
     fn refuse_directory(&self, directory: NodeId) -> Error {
-        match Place::of(directory) {
+        match self.place(directory) {
             Place::File | Place::Link(_) => not_a_directory(),
             _ => self.refuse_node(directory),
         }

@@ -1,8 +1,8 @@
 //! The hidden files of a session: `meta.json` to read and write, `status.json`, `changes.md` and `changes.json` to read,
 //! `commit` and `abort` to act.
 //!
-//! Making `commit` (or `commit@ID`) or `abort` acts at once, and fails as the act fails. What is written to `meta.json` is taken when it is
-//! whole: at the first flush at which it can be understood.
+//! Making `commit` (or `commit@ID`) or `abort` acts at once, and fails as the act fails. What is written to `meta.json` is
+//! taken as soon as it is whole; the write that makes it something that cannot be understood fails.
 
 use super::number::{HiddenItem, Place};
 use super::types::{Access, Attr, AttrChange, Caching, Handle, Lifetime, Opened};
@@ -106,12 +106,20 @@ pub(super) fn write(tree: &Tree, serial: u32, item: HiddenItem, offset: u64, dat
         HiddenItem::Meta => {
             let end = offset.saturating_add(data.len() as u64);
             check_len(end)?;
-            let old = bytes(tree, serial, item)?;
+            let old = hidden::json(&tree.session(serial)?.info());
             let mut buffers = tree.meta_buffers.lock();
             let buffer = buffers.entry(serial).or_insert(old);
             buffer.resize(buffer.len().max(end as usize), b' ');
             buffer[offset as usize..end as usize].copy_from_slice(data);
-            Ok(())
+            match serde_json::from_slice(buffer) {
+                Ok(info) => tree.session(serial)?.set_info(info),
+                // The rest comes with the next write.
+                Err(error) if error.is_eof() => Ok(()),
+                Err(error) => {
+                    buffers.remove(&serial);
+                    Err(not_understood(error))
+                }
+            }
         }
         HiddenItem::Status | HiddenItem::Changes | HiddenItem::ChangesJson | HiddenItem::Directory => Err(denied()),
     }
@@ -132,39 +140,33 @@ pub(super) fn set_attr(tree: &Tree, serial: u32, item: HiddenItem, change: &Attr
     attr(tree, serial, item)
 }
 
-/// Takes what was written to `meta.json`.
+/// Tells whether what was written to `meta.json` is whole.
 ///
 /// # Errors
-/// `Invalid` if it is no such JSON. Nothing written yet is no error: a shell flushes once before it writes.
+/// `Invalid` if it is not. Nothing written yet is no error: a shell flushes once before it writes.
 pub(super) fn flush(tree: &Tree, serial: u32, item: HiddenItem) -> Result<()> {
-    let mut buffers = tree.meta_buffers.lock();
-    let Some(text) = buffers.get(&serial).filter(|text| item == HiddenItem::Meta && !text.trim_ascii().is_empty())
-    else {
-        return Ok(());
-    };
-    let info: BuildInfo = serde_json::from_slice(text).map_err(|error| {
-        let hint = "write an object with label, platform, message, tags and meta";
-        Error::invalid(format!("meta.json cannot be understood: {error}")).with_hint(hint).with_source(error)
-    })?;
-    tree.session(serial)?.set_info(info)?;
-    buffers.remove(&serial);
-    Ok(())
+    let buffers = tree.meta_buffers.lock();
+    let text = buffers.get(&serial).filter(|text| item == HiddenItem::Meta && !text.trim_ascii().is_empty());
+    text.map_or(Ok(()), |text| serde_json::from_slice::<BuildInfo>(text).map(drop).map_err(not_understood))
 }
 
 /// Gives back a handle; what could not be understood until now is dropped.
 pub(super) fn close(tree: &Tree, serial: u32, item: HiddenItem, handle: Handle) {
     if item == HiddenItem::Meta && handle == WRITER {
-        // Its error was told by the flush.
-        flush(tree, serial, item).ok();
         tree.meta_buffers.lock().remove(&serial);
     }
+}
+
+fn not_understood(error: serde_json::Error) -> Error {
+    let hint = "write an object with label, platform, message, tags and meta";
+    Error::invalid(format!("meta.json cannot be understood: {error}")).with_hint(hint).with_source(error)
 }
 
 fn bytes(tree: &Tree, serial: u32, item: HiddenItem) -> Result<Vec<u8>> {
     match item {
         HiddenItem::Meta => match tree.meta_buffers.lock().get(&serial) {
-            Some(text) => Ok(text.clone()),
-            None => Ok(hidden::json(&tree.session(serial)?.info())),
+            Some(text) if serde_json::from_slice::<BuildInfo>(text).is_err() => Ok(text.clone()),
+            _ => Ok(hidden::json(&tree.session(serial)?.info())),
         },
         HiddenItem::Status => Ok(tree.session(serial)?.status_text(false).to_vec()),
         HiddenItem::Changes => Ok(tree.session(serial)?.changes_markdown()?.to_vec()),

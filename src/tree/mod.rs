@@ -78,7 +78,7 @@ impl Tree {
     /// # Errors
     /// `NotFound` if the directory is gone, `NotDirectory` if it is none, `Corrupt` or `Io` from the vault.
     pub fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<Attr>> {
-        match Place::of(directory) {
+        match self.place(directory) {
             Place::Root => root::lookup(self, name),
             Place::Folder(index) => self.folder(index)?.lookup(self, name),
             Place::Content { slot, ordinal: 0 } if name == hidden::HIDDEN_NAME => {
@@ -95,7 +95,7 @@ impl Tree {
 
     /// Returns how long it holds that [`Tree::lookup`] found nothing in `directory`.
     pub fn absence_lifetime(&self, directory: NodeId) -> Lifetime {
-        match Place::of(directory) {
+        match self.place(directory) {
             // `mkdir fix@alpha` makes `fix`, and no front end knows that these two are one.
             Place::Folder(root::SNAPSHOT | root::WORKSPACES) => Lifetime::Never,
             _ => self.names_lifetime(directory),
@@ -104,7 +104,7 @@ impl Tree {
 
     /// Returns how long it holds what [`Tree::lookup`] found in `directory`.
     pub fn names_lifetime(&self, directory: NodeId) -> Lifetime {
-        match Place::of(directory) {
+        match self.place(directory) {
             Place::Folder(_) | Place::Feedback { .. } => Lifetime::Short,
             Place::SessionHidden(..) => Lifetime::Never,
             _ => Lifetime::Forever,
@@ -130,7 +130,7 @@ impl Tree {
     /// # Errors
     /// `NotFound` if the node is gone or not held.
     pub fn attr(&self, node: NodeId) -> Result<Attr> {
-        match Place::of(node) {
+        match self.place(node) {
             Place::Root => root::attr(self),
             Place::Folder(index) => root::folder_attr(self, self.checked(index)?),
             Place::File | Place::Content { .. } => content::attr(self, node),
@@ -148,7 +148,7 @@ impl Tree {
     /// # Errors
     /// `NotFound` if the directory is gone, `NotDirectory` if it is none.
     pub fn parent(&self, directory: NodeId) -> Result<NodeId> {
-        match Place::of(directory) {
+        match self.place(directory) {
             Place::Root | Place::Folder(_) => Ok(NodeId::ROOT),
             Place::Content { .. } => content::parent(self, directory),
             Place::Hidden(slot, _) => Ok(Place::Content { slot, ordinal: 0 }.node()),
@@ -168,7 +168,7 @@ impl Tree {
     /// # Errors
     /// As [`Tree::lookup`].
     pub fn list(&self, directory: NodeId, after: u64, looking: Looking, sink: DirSink<'_>) -> Result<()> {
-        match Place::of(directory) {
+        match self.place(directory) {
             Place::Root => root::list(self, after, sink),
             Place::Folder(index) => self.folder(index)?.list(self, after, looking, sink),
             Place::Content { .. } => content::list(self, directory, after, looking, sink),
@@ -184,7 +184,7 @@ impl Tree {
     /// # Errors
     /// `Invalid` if the node is no symlink; `NotFound` if it is gone.
     pub fn read_link(&self, node: NodeId) -> Result<Arc<[u8]>> {
-        match Place::of(node) {
+        match self.place(node) {
             Place::Content { .. } => content::read_link(self, node),
             Place::Session { serial, node } => self.session(serial)?.read_link(node),
             Place::Link(slot) => {
@@ -205,7 +205,7 @@ impl Tree {
     /// `ReadOnly` for writing where nothing can be written; `IsDirectory`; `NotFound` if the node is gone.
     pub fn open(&self, node: NodeId, access: Access) -> Result<Opened> {
         let kept = Opened { handle: Handle(0), caching: Caching::Keep };
-        match Place::of(node) {
+        match self.place(node) {
             Place::File | Place::Hidden(..) if access.write || access.truncate => Err(root::read_only("a build")),
             Place::File | Place::Hidden(..) => Ok(kept),
             Place::Session { serial, node } => snapshot::open(self, serial, node, access),
@@ -219,7 +219,7 @@ impl Tree {
 
     /// Gives back a handle.
     pub fn close(&self, node: NodeId, handle: Handle) {
-        match Place::of(node) {
+        match self.place(node) {
             Place::Session { serial, node } => snapshot::close(self, serial, node, handle),
             Place::SessionHidden(serial, item) => control::close(self, serial, item, handle),
             _ => {}
@@ -231,7 +231,7 @@ impl Tree {
     /// # Errors
     /// `Corrupt` if the stored bytes are damaged: never wrong bytes. `IsDirectory`, `NotFound`, `Io`.
     pub fn read(&self, node: NodeId, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        match Place::of(node) {
+        match self.place(node) {
             Place::File => self.vault.reader().read_at(&content::file(self, node)?, offset, buf),
             Place::Hidden(slot, item) => Ok(copy_range(&hidden::content_bytes(self, slot, item)?, offset, buf)),
             Place::Session { serial, node } => self.session(serial)?.read(node, offset, buf),
@@ -248,7 +248,7 @@ impl Tree {
     /// # Errors
     /// As [`Tree::read`].
     pub fn next_data(&self, node: NodeId, offset: u64) -> Result<Option<(u64, u64)>> {
-        match Place::of(node) {
+        match self.place(node) {
             Place::File => self.vault.reader().next_data(&content::file(self, node)?, offset),
             Place::Session { serial, node } => self.session(serial)?.next_data(node, offset),
             _ => {
@@ -283,7 +283,20 @@ impl Tree {
 
     /// Tells whether neither the bytes nor the names of a node ever change.
     pub fn never_changes(&self, node: NodeId) -> bool {
-        matches!(Place::of(node), Place::File | Place::Content { .. })
+        matches!(self.place(node), Place::File | Place::Content { .. })
+    }
+
+    /// Tells whether it counts who has a node open to write.
+    pub fn counts_writers(&self, node: NodeId) -> bool {
+        matches!(self.place(node), Place::Session { .. } | Place::SessionHidden(_, HiddenItem::Meta))
+    }
+
+    /// Tells whether a change of names in `directory` may make a build of a session.
+    pub fn may_commit(&self, directory: NodeId) -> bool {
+        matches!(
+            self.place(directory),
+            Place::Folder(root::SNAPSHOT | root::WORKSPACES) | Place::SessionHidden(_, HiddenItem::Directory)
+        )
     }
 
     /// Returns the value of an extended attribute.
@@ -291,7 +304,7 @@ impl Tree {
     /// # Errors
     /// `NoAttribute` if the node does not have it; `NotFound` if the node is gone.
     pub fn xattr(&self, node: NodeId, name: &[u8]) -> Result<Vec<u8>> {
-        let value = match Place::of(node) {
+        let value = match self.place(node) {
             Place::File | Place::Content { .. } => content::xattrs(self, node)?.0.get(name).cloned(),
             Place::Session { serial, node } => self.session(serial)?.xattrs(node)?.0.remove(name),
             _ => None,
@@ -304,7 +317,7 @@ impl Tree {
     /// # Errors
     /// `NotFound` if the node is gone.
     pub fn xattr_names(&self, node: NodeId) -> Result<Vec<Vec<u8>>> {
-        match Place::of(node) {
+        match self.place(node) {
             Place::File | Place::Content { .. } => Ok(content::xattrs(self, node)?.0.keys().cloned().collect()),
             Place::Session { serial, node } => Ok(self.session(serial)?.xattrs(node)?.0.into_keys().collect()),
             _ => Ok(Vec::new()),
@@ -331,6 +344,14 @@ impl Tree {
         match self.view.last() {
             Some(_) => self.view().map(drop),
             None => Ok(()),
+        }
+    }
+
+    /// Returns where a node stands; for one of a session that was moved to another session, where it stands now.
+    fn place(&self, node: NodeId) -> Place {
+        match Place::of(node) {
+            Place::Session { serial, node } => self.session_table.current(serial, node),
+            place => place,
         }
     }
 

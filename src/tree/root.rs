@@ -88,9 +88,15 @@ pub(super) fn attr(tree: &Tree) -> Result<Attr> {
     Ok(plain_directory(NodeId::ROOT, newest(tree)?))
 }
 
-/// Returns the attributes of the folder with `index`.
+/// Returns the attributes of the folder with `index`; its time changes with its names.
 pub(super) fn folder_attr(tree: &Tree, index: usize) -> Result<Attr> {
-    Ok(plain_directory(Place::Folder(index).node(), newest(tree)?))
+    let newest = newest(tree)?;
+    let changed = match index {
+        SNAPSHOT | WORKSPACES => super::snapshot::names_changed(tree, index),
+        FEEDBACK => tree.view()?.last_played(),
+        _ => None,
+    };
+    Ok(plain_directory(Place::Folder(index).node(), changed.map_or(newest, |changed| changed.max(newest))))
 }
 
 /// Refuses an entry in the root with the error that tools expect.

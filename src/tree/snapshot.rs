@@ -16,6 +16,7 @@ use crate::ingest::session::{
     At, CommitRequest, Ending, FileBytes, NewNode, NodeAttr, NodeKind, NodeNumber, ROOT, Replacing, Session,
     SessionForm, Sessions,
 };
+use crate::manifest::Timestamp;
 use crate::name::{RefName, show};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -30,6 +31,25 @@ const WRITER: Handle = Handle(2);
 pub(super) struct SessionTable {
     sessions: Mutex<Option<Arc<Sessions>>>,
     lookups: Mutex<HashMap<u32, u64>>,
+    /// The names that were last seen in the folders that show sessions, and since when they are these.
+    names: Mutex<HashMap<usize, (Vec<RefName>, Timestamp)>>,
+    /// Where nodes are that were moved to another session, by their session and number: a front end goes on to use the
+    /// node that it knows.
+    moved: Mutex<HashMap<u32, Moved>>,
+}
+
+/// Where each node of a session that is elsewhere is now.
+type Moved = HashMap<NodeNumber, (u32, NodeNumber)>;
+
+impl SessionTable {
+    /// Returns where a node is now.
+    pub(super) fn current(&self, mut serial: u32, mut node: NodeNumber) -> Place {
+        let moved = self.moved.lock();
+        while let Some(&next) = moved.get(&serial).and_then(|nodes| nodes.get(&node)) {
+            (serial, node) = next;
+        }
+        Place::Session { serial, node }
+    }
 }
 
 /// The folder.
@@ -147,6 +167,20 @@ pub(super) fn existing(tree: &Tree, typed: &[u8], is_workspace: bool) -> Result<
     named(tree, typed, is_workspace)?.ok_or_else(|| Error::not_found(format!("there is no such {what}")))
 }
 
+/// Returns since when the folder with `index` has the names that it has; `None` when nobody has looked at sessions yet.
+pub(super) fn names_changed(tree: &Tree, index: usize) -> Option<Timestamp> {
+    let sessions = tree.session_table.sessions.lock().clone()?;
+    sessions.take_over();
+    let listed = if index == WORKSPACES { sessions.workspaces() } else { sessions.list() };
+    let names: Vec<RefName> = listed.iter().map(|session| session.name()).collect();
+    let mut known = tree.session_table.names.lock();
+    let (seen, since) = known.entry(index).or_insert_with(|| (Vec::new(), tree.started));
+    if *seen != names {
+        (*seen, *since) = (names, Timestamp::now());
+    }
+    Some(*since)
+}
+
 impl Tree {
     /// Returns the sessions, which are opened by the first call.
     pub(super) fn sessions(&self) -> Result<Arc<Sessions>> {
@@ -213,10 +247,10 @@ impl Tree {
     /// # Errors
     /// As [`Tree::write`]; those of reading `from`.
     pub fn copy_range(&self, from: NodeId, from_offset: u64, to: NodeId, offset: u64, len: u64) -> Result<u64> {
-        let Place::Session { serial, node } = Place::of(to) else {
+        let Place::Session { serial, node } = self.place(to) else {
             return Err(Error::new(ErrorKind::Unsupported, "only files of sessions are copied to by reference"));
         };
-        let bytes = match Place::of(from) {
+        let bytes = match self.place(from) {
             Place::File => FileBytes::stored(content::file(self, from)?, self.vault.reader().clone()),
             Place::Session { serial, node } => self.session(serial)?.bytes(node)?,
             _ => return Err(Error::new(ErrorKind::Unsupported, "such a file is copied by reading it")),
@@ -234,6 +268,7 @@ impl Tree {
         }
         lookups.remove(&serial);
         drop(lookups);
+        self.session_table.moved.lock().remove(&serial);
         if let Some(sessions) = self.session_table.sessions.lock().clone() {
             sessions.forget(serial);
         }
@@ -306,6 +341,28 @@ pub(super) fn open(tree: &Tree, serial: u32, node: NodeNumber, access: Access) -
         return Err(error);
     }
     Ok(opened(access))
+}
+
+/// Moves an entry with all that is below it to another session.
+pub(super) fn move_between(
+    tree: &Tree,
+    (serial, from): (u32, At<'_>),
+    (other, to): (u32, At<'_>),
+    how: Replacing,
+) -> Result<()> {
+    refuse_hidden(to)?;
+    let pairs = tree.session(serial)?.move_to(from, &*tree.session(other)?, to, how)?;
+    let mut moved = tree.session_table.moved.lock();
+    moved.entry(serial).or_default().extend(pairs.into_iter().map(|(old, new)| (old, (other, new))));
+    Ok(())
+}
+
+/// Opens the file of a session that is called `at` to read, if it is a file.
+pub(super) fn hold(tree: &Tree, serial: u32, at: At<'_>) -> Result<Option<(NodeId, Handle)>> {
+    let session = tree.session(serial)?;
+    let Some(found) = session.lookup(at)?.filter(|found| found.kind == NodeKind::File) else { return Ok(None) };
+    session.open(found.node, false)?;
+    Ok(Some((Place::Session { serial, node: found.node }.node(), READER)))
 }
 
 /// Gives back a handle.

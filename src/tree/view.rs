@@ -74,6 +74,11 @@ impl View {
         builds.max(milestones)
     }
 
+    /// Returns when the last playtest ended.
+    pub(super) fn last_played(&self) -> Option<Timestamp> {
+        self.playtests.values().map(|playtest| playtest.ended).max()
+    }
+
     /// Returns the milestone of this name, spelled as it was given.
     pub(super) fn milestone(&self, name: &[u8]) -> Option<&Arc<Milestone>> {
         self.milestones.get(self.milestone_by_name.get(std::str::from_utf8(name).ok()?)?)

@@ -63,7 +63,7 @@ fn hidden_orders_commit_and_abort() {
     let meta = fs::read_to_string(order.with_file_name("meta.json")).unwrap();
     assert!(meta.contains("seven"), "{meta}");
     let wrong = fs::OpenOptions::new().write(true).truncate(true).open(order.with_file_name("meta.json")).unwrap();
-    (&wrong).write_all(b"{ not json").unwrap();
+    assert_eq!((&wrong).write_all(b"{ not json").unwrap_err().raw_os_error(), Some(libc::EINVAL));
     drop(wrong);
     assert_eq!(fs::read_to_string(order.with_file_name("meta.json")).unwrap(), meta);
     let status = fs::read(order.with_file_name("status.json")).unwrap();

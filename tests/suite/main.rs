@@ -20,6 +20,8 @@ mod kill;
 mod model;
 #[cfg(target_os = "linux")]
 mod mount;
+#[cfg(target_os = "linux")]
+mod opens;
 mod optimize;
 #[cfg(target_os = "linux")]
 mod play;

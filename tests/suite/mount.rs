@@ -5,6 +5,7 @@ use gamevault::disk::host;
 use gamevault::mount::{MountOptions, mount};
 use nix::sys::signal::Signal;
 use std::fs;
+use std::io::Write;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
@@ -71,12 +72,21 @@ fn equal_files_are_one_node_and_numbers_survive_a_remount() {
 
 #[test]
 fn nothing_in_a_build_can_be_changed() {
-    let Some(stage) = Stage::mount(with_two_builds(), &MountOptions::default()) else { return };
+    for ask_opens in [false, true] {
+        let options = MountOptions { ask_opens, ..MountOptions::default() };
+        let Some(stage) = Stage::mount(with_two_builds(), &options) else { return };
+        let append = fs::OpenOptions::new().append(true).open(stage.path("builds/b1/readme.txt"));
+        let append = if ask_opens { append.map(drop) } else { append.and_then(|mut file| file.write_all(b"x")) };
+        assert_eq!(errno(append), libc::EROFS);
+        refuse_changes(&stage);
+    }
+}
+
+fn refuse_changes(stage: &Stage) {
     let before = walk(&stage.path("builds/b1"));
     let build = stage.path("builds/b1");
     let file = build.join("readme.txt");
     assert_eq!(errno(fs::write(&file, b"x")), libc::EROFS);
-    assert_eq!(errno(fs::OpenOptions::new().append(true).open(&file)), libc::EROFS);
     assert_eq!(errno(fs::write(build.join("new"), b"x")), libc::EROFS);
     assert_eq!(errno(fs::create_dir(build.join("newdir"))), libc::EROFS);
     assert_eq!(errno(fs::remove_file(&file)), libc::EROFS);

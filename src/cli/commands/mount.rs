@@ -36,6 +36,11 @@ pub struct Mount {
     #[arg(long)]
     xattr: bool,
 
+    /// Let the system ask at every open: opening is slower, and opening a file of a build to write fails at once instead of
+    /// at the first write.
+    #[arg(long)]
+    ask_opens: bool,
+
     /// Answer with this many threads.
     #[arg(long, value_name = "COUNT")]
     threads: Option<usize>,
@@ -67,6 +72,7 @@ pub fn run(arguments: &Mount, context: &Context) -> Outcome {
     let mut options = vec!["mount".into(), dir.into_os_string(), "--foreground".into(), "--detached".into()];
     options.extend(arguments.xattr.then(|| "--xattr".into()));
     options.extend(arguments.allow_other.then(|| "--allow-other".into()));
+    options.extend(arguments.ask_opens.then(|| "--ask-opens".into()));
     options.extend(arguments.threads.map(|threads| format!("--threads={threads}").into()));
     let ready: Ready = background::start(&vault, &options)?;
     Ok(announcement(&ready, context))
@@ -78,8 +84,8 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
         background::detach()?;
     }
     let vault = Arc::new(context.open_vault()?);
-    let Mount { xattr, allow_other, .. } = *arguments;
-    let options = MountOptions { xattr, threads: arguments.threads.unwrap_or(0), allow_other };
+    let Mount { xattr, allow_other, ask_opens, .. } = *arguments;
+    let options = MountOptions { xattr, threads: arguments.threads.unwrap_or(0), allow_other, ask_opens };
     let mounted = gamevault::mount::mount(vault.clone(), dir, &options)?;
     if let Err(error) = announce(&vault, &mounted, context) {
         // A mount that nobody knows of is not left behind.

@@ -12,11 +12,17 @@ use crate::manifest::Timestamp;
 use crate::name::FileName;
 
 impl Session {
-    /// Moves the entry `from` to the place `to` in another session.
+    /// Moves the entry `from` to the place `to` in another session; returns the old and the new number of each node.
     ///
     /// # Errors
     /// As [`Session::rename`]; `Busy` while somebody writes to a file of it; `Unsupported` for an exchange.
-    pub fn move_to(&self, from: At<'_>, other: &Session, to: At<'_>, how: Replacing) -> Result<()> {
+    pub fn move_to(
+        &self,
+        from: At<'_>,
+        other: &Session,
+        to: At<'_>,
+        how: Replacing,
+    ) -> Result<Vec<(NodeNumber, NodeNumber)>> {
         assert!(self.serial != other.serial, "within one session it is a rename");
         if how == Replacing::Exchange {
             return Err(Error::new(ErrorKind::Unsupported, "entries of two sessions cannot be exchanged"));
@@ -37,11 +43,10 @@ impl Session {
         source.check_at_rest(moving)?;
         other.make_room(&mut target, &source, moving, to, how)?;
         let first = target.nodes.next_number()?;
-        if let Err(error) = other.take_in(&mut target, self, &mut source, moving, to) {
-            other.take_back(&mut target, first);
-            return Err(error);
-        }
-        self.remove_tree(&mut source, moving)
+        let moved = other.take_in(&mut target, self, &mut source, moving, to);
+        let moved = moved.inspect_err(|_| other.take_back(&mut target, first))?;
+        self.remove_tree(&mut source, moving)?;
+        Ok(moved)
     }
 
     /// Removes what the new entry replaces.
@@ -75,7 +80,7 @@ impl Session {
         source: &mut State,
         moving: NodeNumber,
         to: At<'_>,
-    ) -> Result<()> {
+    ) -> Result<Vec<(NodeNumber, NodeNumber)>> {
         let mut waiting = vec![(moving, to.directory, FileName::new(to.name)?)];
         while let Some((old, parent, name)) = waiting.pop() {
             let node = target.nodes.next_number()?;
@@ -111,7 +116,7 @@ impl Session {
                 }
             }
         }
-        for (old, node) in found.into_iter().rev() {
+        for &(old, node) in found.iter().rev() {
             // What is not whole is no better in another place.
             if let Some(why) = source.finish.torn.get(&old) {
                 target.tear(node, false, why.clone());
@@ -122,7 +127,7 @@ impl Session {
             let old = source.nodes.get(old)?;
             target.change(Op::Change { node, mode: None, mtime: Some(old.mtime), mark: Some(old.mark) })?;
         }
-        Ok(())
+        Ok(found)
     }
 
     /// Gives a new file the bytes of an old one.
