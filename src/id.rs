@@ -134,6 +134,15 @@ impl fmt::Display for BuildNumber {
     }
 }
 
+/// Returns the finalizer of SplitMix64 (Steele et al., 2014) of `value`: every bit of it depends on every bit of that, and no
+/// two values have the same.
+pub(crate) const fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

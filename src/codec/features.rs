@@ -5,6 +5,8 @@
 //! largest value, and each three super-features hash four of these. Two chunks that share one super-feature are
 //! similar with high probability. What a match is worth, only a difference to it tells.
 
+use crate::id::mix;
+
 /// Linear functions whose largest values are the features.
 const FEATURE_COUNT: usize = 12;
 
@@ -76,14 +78,6 @@ fn pick(features: &mut [u32; FEATURE_COUNT], hash: u64) {
     for (index, feature) in features.iter_mut().enumerate() {
         *feature = (*feature).max(value.wrapping_mul(FACTORS[index]).wrapping_add(OFFSETS[index]));
     }
-}
-
-/// Returns the finalizer of SplitMix64 (Steele et al., 2014) of `value`.
-const fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 const fn gear() -> [u64; 256] {

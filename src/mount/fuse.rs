@@ -38,9 +38,11 @@ const GENERATION: Generation = Generation(0);
 const MAX_COPY_LEN: u64 = 0x7fff_f000;
 
 /// What is asked of the kernel, as far as it can.
-const WANTED: [InitFlags; 7] = [
+const WANTED: [InitFlags; 6] = [
+    // Always, not by the kernel's guess (READDIRPLUS_AUTO): that takes only the first part of a folder with attributes when
+    // names are read first and looked at afterwards, and asks for each of the rest. For 50,000 files in one folder listed so
+    // 570 requests instead of 50,180, and half the time; a `find` for names alone takes 0.2 s more.
     InitFlags::FUSE_DO_READDIRPLUS,
-    InitFlags::FUSE_READDIRPLUS_AUTO,
     InitFlags::FUSE_PARALLEL_DIROPS,
     InitFlags::FUSE_CACHE_SYMLINKS,
     // Without it the kernel asks for `security.capability` before every write.

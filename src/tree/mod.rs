@@ -12,6 +12,7 @@ mod change;
 mod content;
 mod control;
 mod feedback;
+mod held;
 mod hidden;
 mod milestones;
 mod number;

@@ -218,6 +218,12 @@ impl Daemon {
         nix::sys::signal::kill(pid, signal).unwrap();
         self.child.wait().unwrap()
     }
+
+    /// How often it has asked the system for bytes: each request of the kernel takes it one or two.
+    fn reads(&self) -> u64 {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap();
+        io.lines().find_map(|line| line.strip_prefix("syscr: ")).unwrap().parse().unwrap()
+    }
 }
 
 impl Drop for Daemon {
@@ -235,6 +241,31 @@ pub fn can_mount() -> bool {
         println!("skipped: {}", missing.sentence);
     }
     missing.is_none()
+}
+
+/// File managers and `diff -r` read all names of a folder first and look at the files afterwards. With the kernel's own guess
+/// of when to ask for attributes each file but the first few hundred took a request then.
+#[test]
+fn files_of_a_large_folder_are_looked_at_without_asking_for_each() {
+    const COUNT: u64 = 2000;
+    if !can_mount() {
+        return;
+    }
+    let fixture = Fixture::new();
+    let source = fixture.path("source");
+    fs::create_dir(&source).unwrap();
+    (0..COUNT).for_each(|n| fs::write(source.join(format!("picture of a texture {n}.png")), b"").unwrap());
+    fixture.snapshot(&source, "b1");
+    let daemon = Daemon::start(&fixture);
+    let build = daemon.point.join("builds/b1");
+    let names = names(&build);
+    let before = daemon.reads();
+    assert_eq!(
+        names.iter().filter(|name| fs::symlink_metadata(build.join(name)).unwrap().is_file()).count() as u64,
+        COUNT
+    );
+    let asked = daemon.reads() - before;
+    assert!(asked < COUNT / 10, "{asked} reads for {COUNT} files whose folder was listed");
 }
 
 #[test]
