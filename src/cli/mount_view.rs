@@ -3,10 +3,11 @@
 use super::table::{Align, Fields, Table};
 use super::text;
 use gamevault::mount::{Activity, CrawlerActivity, OpActivity, Rates};
+use gamevault::store::ReadCounts;
 
 /// Adds what a mount does to its fields.
 pub fn add_activity(fields: &mut Fields, activity: &Activity) {
-    let Activity { requests, waiting, stuck, crawlers, .. } = activity;
+    let Activity { requests, waiting, stuck, crawlers, reads, .. } = activity;
     if requests.is_empty() {
         fields.add("requests", "none yet");
         return;
@@ -34,6 +35,13 @@ pub fn add_activity(fields: &mut Fields, activity: &Activity) {
         ]);
     }
     fields.add("requests", table.to_string().trim_end());
+    let ReadCounts { cache_hits, cache_misses, pack_bytes, decoded_bytes, ahead_chunks, ahead_used, .. } = *reads;
+    let asked = (cache_hits + cache_misses).max(1);
+    let hits =
+        format!("{} of {} found decoded", text::grouped(cache_hits), text::count(cache_hits + cache_misses, "chunk"));
+    fields.add("cache", format!("{hits} ({} %)", cache_hits * 100 / asked));
+    fields.add("read", format!("{} from packs, decoded to {}", text::size(pack_bytes), text::size(decoded_bytes)));
+    fields.add("ahead", format!("{} of {} used", text::grouped(ahead_used), text::count(ahead_chunks, "chunk")));
     for CrawlerActivity { name, reads, bytes } in crawlers {
         fields.add("crawler", format!("{name} ({}, {})", text::count(*reads, "read"), text::size(*bytes)));
     }

@@ -1,5 +1,6 @@
 //! What a running mount does, as it tells other processes.
 
+use crate::store::ReadCounts;
 use serde::{Deserialize, Serialize};
 
 /// What a mount has done since it was started, and what it does now.
@@ -13,6 +14,8 @@ pub struct Activity {
     pub waiting: usize,
     /// Requests that took too long, were refused, and are still being worked on.
     pub stuck: usize,
+    /// What reading from the vault has cost.
+    pub reads: ReadCounts,
     /// The programs that go over everything, as far as they have read.
     pub crawlers: Vec<CrawlerActivity>,
 }

@@ -134,6 +134,7 @@ impl Server {
             requests: self.meter.activity(),
             waiting,
             stuck,
+            reads: self.tree.read_counts(),
             crawlers: self.crawlers.activity(),
         }
     }

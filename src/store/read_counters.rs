@@ -1,6 +1,6 @@
 //! What reading has cost this process, counted.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters that threads add to as they go; one count may be seen a moment before another that belongs to it.
@@ -32,7 +32,7 @@ impl Counter {
 }
 
 /// What reading has cost since the vault was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ReadCounts {
     /// Chunks of files that readers found decoded.
     pub cache_hits: u64,

@@ -35,6 +35,7 @@ use crate::content::Reading;
 use crate::disk::Space;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{Content, Timestamp};
+use crate::store::ReadCounts;
 use crate::vault::Vault;
 use control::MetaBuffers;
 use number::{HiddenItem, Place};
@@ -339,6 +340,11 @@ impl Tree {
             Place::Session { serial, node } => Ok(self.session(serial)?.xattrs(node)?.0.into_keys().collect()),
             _ => Ok(Vec::new()),
         }
+    }
+
+    /// Returns what reading has cost since the vault was opened.
+    pub fn read_counts(&self) -> ReadCounts {
+        self.vault.store().read_counts()
     }
 
     /// Returns the room on the vault's disk.

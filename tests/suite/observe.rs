@@ -74,6 +74,10 @@ fn status_tells_the_requests_of_a_mount_by_kind() {
     let failed = told["requests"].as_array().unwrap().iter().map(|one| one["total"]["errors"].as_u64().unwrap());
     assert!(failed.sum::<u64>() >= 1, "what was refused is counted: {told}");
 
+    let reads = &told["reads"];
+    assert!(reads["decoded_bytes"].as_u64().unwrap() >= (FILE_COUNT * FILE_LEN) as u64, "{reads}");
+    assert!(reads["pack_bytes"].as_u64().unwrap() > 0, "{reads}");
+
     let text = gamevault(&fixture, &["status"]);
     let line = text.lines().find(|line| line.trim_start().starts_with("read ")).unwrap_or_else(|| panic!("{text}"));
     assert!(line.contains("600.0 kB") || line.contains("585.9 KiB"), "{text}");
