@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Texts are as long as a multiple of this, a page of the system's cache: spaces after JSON mean nothing.
+const TEXT_UNIT: usize = 4096;
+
 /// For how long the text of a status is given again: looking at its size and reading it must find the same.
 const TEXT_LIFETIME: Duration = Duration::from_millis(500);
 
@@ -155,6 +158,8 @@ impl Session {
             return text.clone();
         }
         let mut text = serde_json::to_vec_pretty(&self.status()).expect("strings and numbers become JSON");
+        // Who reads on at the end of one text must not find there the end of a longer one.
+        text.resize((text.len() + 1).next_multiple_of(TEXT_UNIT) - 1, b' ');
         text.push(b'\n');
         let text = Arc::new(text);
         self.state.lock().status_text = Some((Instant::now(), text.clone()));
