@@ -352,6 +352,9 @@ impl Filesystem for Fuse {
         let (from, to) = (at(parent, name), at(new_parent, new_name));
         let renamed = self.call(Op::Rename, node(parent), |tree| {
             self.settles(from.directory);
+            if let Some(opens) = self.opens.as_ref().filter(|_| tree.changes_session(from.directory, to.directory)) {
+                opens.settle_writers();
+            }
             if mode == RenameMode::Replace {
                 self.unnames(to)?;
             }

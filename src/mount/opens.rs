@@ -125,6 +125,11 @@ impl Opens {
         }
     }
 
+    /// Brings it up to date what those who wrote have closed, before an entry is moved that must not be open.
+    pub(super) fn settle_writers(&self) {
+        self.look(false);
+    }
+
     fn open(&self, node: NodeId, caller: Caller) -> Result<()> {
         let opened = self.tree.open(node, Access { caller, ..Access::WRITE })?;
         self.add(node, Writer { caller, handle: opened.handle });

@@ -317,6 +317,14 @@ impl Tree {
         )
     }
 
+    /// Tells whether an entry that is renamed from one directory to the other leaves its session.
+    pub fn changes_session(&self, from: NodeId, to: NodeId) -> bool {
+        match (self.place(from), self.place(to)) {
+            (Place::Session { serial, .. }, Place::Session { serial: other, .. }) => serial != other,
+            _ => false,
+        }
+    }
+
     /// Returns the value of an extended attribute.
     ///
     /// # Errors
