@@ -1,5 +1,7 @@
 //! A read-only file system in FUSE that serves a copy of a folder from memory: what the kernel's way to a process and back
-//! costs by itself, and so the physical limit of every mount that decodes.
+//! costs by itself, and so the physical limit of every mount that decodes. That it is mounted read-only spares it one request
+//! more: on a writable mount the kernel takes the time of the last access for unknown after each read, and the next look at the
+//! file asks for all attributes.
 
 use fuser::{
     AccessFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, Generation, INodeNo, InitFlags, KernelConfig,
