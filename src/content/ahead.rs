@@ -91,6 +91,11 @@ impl Streams {
         Seen { goes_on: known.is_some(), ahead }
     }
 
+    /// Tells whether nobody who reads the file will come to what lies before `end`.
+    fn have_passed(&self, file: ChunkId, end: u64) -> bool {
+        self.0.iter().all(|stream| stream.file != file || stream.next >= end)
+    }
+
     /// Forgets the reader who has not read for the longest time where there are too many: of this file, else of all.
     fn make_room(&mut self, file: ChunkId) {
         let of_file = self.0.iter().filter(|stream| stream.file == file).count();
@@ -104,7 +109,7 @@ impl Streams {
 
 /// Reads ahead for all readers of a vault.
 pub(super) struct Ahead {
-    streams: Mutex<Streams>,
+    streams: Arc<Mutex<Streams>>,
     /// Bytes that all windows together may have.
     room: u64,
     pool: Pool,
@@ -113,7 +118,7 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Reads ahead into a cache of `chunk_bytes`.
     pub(super) fn new(chunk_bytes: u64) -> Ahead {
-        Ahead { streams: Mutex::default(), room: chunk_bytes / CACHE_SHARE, pool: Pool::default() }
+        Ahead { streams: Arc::default(), room: chunk_bytes / CACHE_SHARE, pool: Pool::default() }
     }
 
     /// Takes note of a read that somebody is about to do, and starts to read ahead where that will be of use; tells
@@ -128,8 +133,14 @@ impl Ahead {
         while !ahead.is_empty() {
             let step = ahead.start..ahead.end.min(ahead.start + STEP);
             ahead.start = step.end;
-            let (nodes, content) = (nodes.clone(), *content);
-            if !self.pool.start(move || read_ahead(&nodes, &content, step)) {
+            let (nodes, streams, content) = (nodes.clone(), self.streams.clone(), *content);
+            let run = move || {
+                // Who was faster than this thread has read it himself, and may have driven it out again.
+                if !streams.lock().have_passed(file, step.end) {
+                    read_ahead(&nodes, &content, step);
+                }
+            };
+            if !self.pool.start(run) {
                 break;
             }
         }

@@ -167,7 +167,7 @@ impl Store {
     /// # Errors
     /// `Corrupt` if the catalogue has no such chunk, or the stored bytes do not decode to it.
     pub fn get(&self, id: ChunkId) -> Result<Plain> {
-        self.wait_for(id)
+        self.wait_for(id, false)
     }
 
     /// Returns the chunk's plain bytes like [`Store::get`], and leaves the cache as it is.

@@ -25,6 +25,15 @@ struct Wanted {
     place: Option<ChunkPlace>,
 }
 
+/// For whom chunks are read.
+#[derive(Clone, Copy)]
+struct Asking {
+    /// Nobody asks for them yet.
+    is_ahead: bool,
+    /// Who asks goes on, and will not come back.
+    is_passing: bool,
+}
+
 impl Wanted {
     fn order(&self) -> Option<(i64, u32)> {
         self.place.as_ref().map(|place| (place.pack, place.offset))
@@ -46,13 +55,14 @@ impl Store {
         // One alone is looked up by itself, under its placeholder.
         if missing > 1 {
             let missing = ids.iter().copied().enumerate().filter(|(index, _)| found[*index].is_none());
-            self.read_together(missing.collect(), false, &mut |index, read| {
+            let how = Asking { is_ahead: false, is_passing };
+            self.read_together(missing.collect(), how, &mut |index, read| {
                 found[index] = Some(read?);
                 Ok(())
             })?;
         }
         let each = ids.iter().zip(found);
-        each.map(|(&id, found)| found.map_or_else(|| self.wait_for(id), Ok)).collect()
+        each.map(|(&id, found)| found.map_or_else(|| self.wait_for(id, is_passing), Ok)).collect()
     }
 
     /// Decodes those of `ids` that are not in the cache, for readers who will ask for them.
@@ -60,7 +70,8 @@ impl Store {
     /// What fails is left to the one who asks for it: he is told.
     pub fn read_ahead(&self, ids: &[ChunkId]) {
         let missing = ids.iter().copied().enumerate().filter(|(_, id)| !self.cache.contains_key(&id.key()));
-        let read = self.read_together(missing.collect(), true, &mut |_, read| match read {
+        let how = Asking { is_ahead: true, is_passing: true };
+        let read = self.read_together(missing.collect(), how, &mut |_, read| match read {
             Ok(_) => Ok(()),
             Err(error) => {
                 tracing::debug!(%error, "a chunk cannot be read ahead");
@@ -86,7 +97,11 @@ impl Store {
     }
 
     /// Returns a chunk when it is decoded, by this thread or another.
-    pub(super) fn wait_for(&self, id: ChunkId) -> Result<Plain> {
+    pub(super) fn wait_for(&self, id: ChunkId, is_passing: bool) -> Result<Plain> {
+        // Looked for first: taking the placeholder of what is there by now would count as a second use of it.
+        if let Some(plain) = self.cached(id, is_passing) {
+            return Ok(plain);
+        }
         match self.cache.get_value_or_guard(&id.key(), Some(PATIENCE)) {
             GuardResult::Value(plain) => {
                 if plain.take_ahead() {
@@ -109,7 +124,7 @@ impl Store {
     fn read_together(
         &self,
         wanted: Vec<(usize, ChunkId)>,
-        is_ahead: bool,
+        how: Asking,
         visit: &mut dyn FnMut(usize, Result<Plain>) -> Result<()>,
     ) -> Result<()> {
         let (indexes, ids): (Vec<usize>, Vec<ChunkId>) = wanted.into_iter().unzip();
@@ -122,7 +137,7 @@ impl Store {
         wanted.sort_by_key(Wanted::order);
         for run in wanted.chunk_by_mut(|one, next| one.place.as_ref().zip(next.place.as_ref()).is_some_and(is_near)) {
             for part in parts(run) {
-                self.read_run(part, is_ahead, visit)?;
+                self.read_run(part, how, visit)?;
             }
         }
         Ok(())
@@ -132,12 +147,19 @@ impl Store {
     fn read_run(
         &self,
         run: &mut [Wanted],
-        is_ahead: bool,
+        Asking { is_ahead, is_passing }: Asking,
         visit: &mut dyn FnMut(usize, Result<Plain>) -> Result<()>,
     ) -> Result<()> {
         let mut guards: Vec<(Guard<'_>, usize, ChunkId)> = Vec::with_capacity(run.len());
         let mut places = Vec::with_capacity(run.len());
         for chunk in run {
+            if is_ahead && self.cache.contains_key(&chunk.id.key()) {
+                continue;
+            }
+            if !is_ahead && let Some(plain) = self.cached(chunk.id, is_passing) {
+                visit(chunk.index, Ok(plain))?;
+                continue;
+            }
             match self.cache.get_value_or_guard(&chunk.id.key(), Some(Duration::ZERO)) {
                 GuardResult::Guard(guard) => {
                     guards.push((guard, chunk.index, chunk.id));

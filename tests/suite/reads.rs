@@ -221,7 +221,7 @@ fn what_is_used_survives_somebody_who_reads_everything() {
         assert!(first.0 > 5 && first.2 == 0, "{first:?}");
         read_through(vault.reader(), &files[1], reading);
         let after = use_it();
-        assert!(after * 10 <= first.0, "{after} of {} chunks were driven out", first.0);
+        assert!(after * 10 <= first.0, "{after} of {} chunks were driven out by {reading:?}", first.0);
     }
 }
 
