@@ -12,17 +12,15 @@ use gamevault::codec::dictionary::Dictionary;
 use gamevault::codec::{Encoding, ZSTD_LEVEL, decode};
 use gamevault::content::{Reader, Reading};
 use gamevault::id::{ChunkId, ChunkKey};
-use gamevault::manifest::{Content, EntryKind};
 use gamevault::progress::Progress;
 use gamevault::vault::SnapshotOptions;
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use support::stored::{Stored, collect};
 use support::{best, cpu_seconds, files, game, memory, mix, place, seconds, thread_cpu_seconds};
 
 const ROUNDS: usize = 3;
@@ -40,12 +38,6 @@ const RANDOM_TIME: Duration = Duration::from_secs(2);
 
 /// Decoding alone is measured on so many stored bytes at most: they are held in memory.
 const MAX_DECODED: usize = 256 << 20;
-
-/// A file of the build, and its source.
-struct Stored {
-    content: Content,
-    path: PathBuf,
-}
 
 /// Files that are read one after the other.
 struct Case<'a> {
@@ -84,20 +76,6 @@ fn main() {
     println!("| readers | vault reads/s | p50 ms | p99 ms | plain reads/s | p50 ms | p99 ms | ratio |");
     println!("|---|---|---|---|---|---|---|---|");
     [1, 4].iter().for_each(|&readers| random(&dir, largest, readers));
-}
-
-fn collect(reader: &Reader, directory: ChunkId, source: &Path, files: &mut Vec<Stored>) {
-    reader
-        .for_each_entry(directory, &mut |entry| {
-            let path = source.join(OsStr::from_bytes(entry.name.as_bytes()));
-            match &entry.kind {
-                EntryKind::File(content) if content.size > 0 => files.push(Stored { content: *content, path }),
-                EntryKind::Directory(directory) => collect(reader, directory.id, &path, files),
-                EntryKind::File(_) | EntryKind::Symlink(_) => {}
-            }
-            Ok(())
-        })
-        .expect("the build can be listed");
 }
 
 /// Empties the system's caches: all of them when that is allowed, else of the files that will be read.

@@ -8,16 +8,12 @@ mod support;
 
 use gamevault::Vault;
 use gamevault::content::Reader;
-use gamevault::id::ChunkId;
-use gamevault::manifest::{Content, EntryKind};
 use gamevault::progress::Progress;
 use gamevault::vault::SnapshotOptions;
-use std::ffi::OsStr;
 use std::fs::File;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 use support::sets::{Set, sets};
+use support::stored::{Stored, collect};
 use support::{noise, place, thread_cpu_seconds};
 
 const READS: usize = 10_000;
@@ -25,12 +21,6 @@ const READ_LEN: usize = 4 << 10;
 
 /// As much as the mount is asked for at once by a program that reads on.
 const SEQUENTIAL_LEN: usize = 128 << 10;
-
-/// A file of the newest version, and its source.
-struct Stored {
-    content: Content,
-    path: PathBuf,
-}
 
 fn main() {
     println!("4 KiB at {READS} random places of the newest version; CPU ms a read");
@@ -59,20 +49,6 @@ fn measure(set: &Set) {
     let [first, second] = [(); 2].map(|()| sequential(vault.reader(), &files));
     print!("| {} | {} | {mean:.3} | {:.3} | {:.3} ", set.name, set.versions.len(), at(0.5), at(0.99));
     println!("| {:.3} | {plain:.4} | {first:.0} | {second:.0} |", at(1.0));
-}
-
-fn collect(reader: &Reader, directory: ChunkId, source: &Path, files: &mut Vec<Stored>) {
-    reader
-        .for_each_entry(directory, &mut |entry| {
-            let path = source.join(OsStr::from_bytes(entry.name.as_bytes()));
-            match &entry.kind {
-                EntryKind::File(content) if content.size > 0 => files.push(Stored { content: *content, path }),
-                EntryKind::Directory(directory) => collect(reader, directory.id, &path, files),
-                EntryKind::File(_) | EntryKind::Symlink(_) => {}
-            }
-            Ok(())
-        })
-        .expect("the build can be listed");
 }
 
 /// Returns the CPU milliseconds of each read from the vault, and from the plain file; every byte of the two is compared.

@@ -11,6 +11,7 @@ pub mod peers;
 pub mod reads;
 pub mod sets;
 pub mod shown;
+pub mod stored;
 
 pub use noise::noise;
 
