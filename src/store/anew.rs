@@ -171,8 +171,11 @@ impl Store {
                 choices.extend(found.map(|key| (vec![key], key)));
             }
         }
+        let mut fitting = Vec::new();
         for (bases, main) in choices {
-            let Some(bases) = self.within_bounds(bases, main, &mut Best::default())? else { continue };
+            fitting.extend(self.within_bounds(bases, main, &mut Best::default())?);
+        }
+        for bases in fitting {
             let is_short = self.chain(&bases)?.is_some_and(|(chain, _)| chain.depth <= MAX_IDLE_DEPTH);
             let is_new = *bases != *candidate.place.bases;
             if !is_short || !is_new || !bases.iter().all(|&key| may_be_base(key)) {

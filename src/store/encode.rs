@@ -181,7 +181,7 @@ impl Store {
         let Earlier { chunks, main } = chunk.earlier;
         let bases: Vec<ChunkKey> = chunks.iter().map(ChunkId::key).collect();
         let Some(main) = bases.get(main).copied() else { return Ok(()) };
-        if let Some(bases) = self.within_bounds(bases, main, best)? {
+        for bases in self.within_bounds(bases, main, best)? {
             self.try_bases(chunk.plain, bases, best)?;
         }
         Ok(())
@@ -200,37 +200,47 @@ impl Store {
                 continue;
             }
             tried += 1;
-            if let Some(bases) = self.within_bounds(vec![key], key, best)? {
+            for bases in self.within_bounds(vec![key], key, best)? {
                 self.try_bases(chunk.plain, bases, best)?;
             }
         }
         Ok(())
     }
 
-    /// Returns bases that do not make the chain too long: all of `bases`, or the `main` one, or what that is at last a
-    /// difference to; `None` if there are none.
+    /// Returns choices of bases that do not make the chain too long: all of `bases`; or else the `main` one, or what that is at
+    /// last a difference to, and what all of them are; none if all are too long.
+    ///
+    /// The main one is nearer, and the others have what it lacks: only trying tells which is smaller.
     pub(super) fn within_bounds(
         &self,
         bases: Vec<ChunkKey>,
         main: ChunkKey,
         best: &mut Best,
-    ) -> Result<Option<Vec<ChunkKey>>> {
-        let mut wanted = bases;
-        for next in [Some(vec![main]), None] {
-            let Some((chain, roots)) = self.chain(&wanted)? else {
-                best.refuse(BASE_UNREADABLE);
-                return Ok(None);
-            };
-            if !chain.is_too_long() {
-                return Ok(Some(wanted));
-            }
-            wanted = next.unwrap_or(roots);
+    ) -> Result<Vec<Vec<ChunkKey>>> {
+        let Some((chain, roots)) = self.chain(&bases)? else {
+            best.refuse(BASE_UNREADABLE);
+            return Ok(Vec::new());
+        };
+        if !chain.is_too_long() {
+            return Ok(vec![bases]);
         }
-        let fits = self.chain(&wanted)?.is_some_and(|(chain, _)| !chain.is_too_long());
-        if !fits {
+        let mut choices = Vec::new();
+        if let Some((chain, roots_of_main)) = self.chain(&[main])? {
+            choices.push(if chain.is_too_long() { roots_of_main } else { vec![main] });
+        }
+        if !choices.contains(&roots) {
+            choices.push(roots);
+        }
+        let mut fitting = Vec::new();
+        for choice in choices {
+            if self.chain(&choice)?.is_some_and(|(chain, _)| !chain.is_too_long()) {
+                fitting.push(choice);
+            }
+        }
+        if fitting.is_empty() {
             best.refuse(CHAIN_TOO_LONG);
         }
-        Ok(fits.then_some(wanted))
+        Ok(fitting)
     }
 
     /// Encodes `plain` as a difference to `bases`, and keeps it if it is the smallest so far.
