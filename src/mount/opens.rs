@@ -23,6 +23,10 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// How often the files of all processes are looked at, because one that wrote has ended and others may have inherited them.
 const PAUSE_OF_ALL: Duration = Duration::from_millis(400);
 
+/// How long a file counts as open after a process began to write it: an open that empties the file is made known before the
+/// process has its descriptor.
+const OPENING_TIME: Duration = Duration::from_millis(50);
+
 /// How long a commit waits for a process that is just ending.
 const END_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -49,6 +53,7 @@ struct State {
 struct Writer {
     caller: Caller,
     handle: Handle,
+    since: Instant,
 }
 
 /// The thread that looks after them; it ends when this is dropped.
@@ -91,7 +96,7 @@ impl Opens {
     /// Takes note of a file that was made and opened by `caller`.
     pub(super) fn made(&self, node: NodeId, handle: Handle, caller: Caller) {
         if self.tree.counts_writers(node) {
-            self.add(node, Writer { caller, handle });
+            self.add(node, Writer { caller, handle, since: Instant::now() });
         }
     }
 
@@ -120,19 +125,19 @@ impl Opens {
     /// Brings what is known up to date, before a session becomes a build.
     pub(super) fn settle(&self) {
         let deadline = Instant::now() + END_PATIENCE;
-        while self.look(true) == Looked::Unsure && Instant::now() < deadline {
+        while self.look(true, Duration::ZERO) == Looked::Unsure && Instant::now() < deadline {
             std::thread::sleep(MIN_PAUSE / 8);
         }
     }
 
     /// Brings it up to date what those who wrote have closed, before an entry is moved that must not be open.
     pub(super) fn settle_writers(&self) {
-        self.look(false);
+        self.look(false, Duration::ZERO);
     }
 
     fn open(&self, node: NodeId, caller: Caller) -> Result<()> {
         let opened = self.tree.open(node, Access { caller, ..Access::WRITE })?;
-        self.add(node, Writer { caller, handle: opened.handle });
+        self.add(node, Writer { caller, handle: opened.handle, since: Instant::now() });
         Ok(())
     }
 
@@ -159,15 +164,16 @@ impl Opens {
                 return;
             }
             drop(state);
-            pause = match self.look(false) {
+            pause = match self.look(false, OPENING_TIME) {
                 Looked::Closed | Looked::Unsure => MIN_PAUSE,
                 Looked::Same => (pause * 2).min(MAX_PAUSE),
             };
         }
     }
 
-    /// Closes what nobody has open any more; looks at `everybody`, or at those who are known to have written.
-    fn look(&self, everybody: bool) -> Looked {
+    /// Closes what nobody has open any more, but not what was opened within `opening_time`; looks at `everybody`, or at those
+    /// who are known to have written.
+    fn look(&self, everybody: bool, opening_time: Duration) -> Looked {
         let written: Vec<(NodeId, Writer)> = {
             let state = self.state.lock();
             state
@@ -185,6 +191,10 @@ impl Opens {
         for (node, writer) in written {
             let closed = match &standings[&writer.caller.process] {
                 Standing::Runs(open) if open.contains(&node) => continue,
+                Standing::Runs(_) if writer.since.elapsed() < opening_time => {
+                    is_unsure = true;
+                    continue;
+                }
                 Standing::Runs(_) => Closing::Proper,
                 Standing::Ends => {
                     is_unsure = true;

@@ -22,7 +22,14 @@ const WRITER: Handle = Handle(2);
 const COMMIT_AS: &[u8] = b"commit@";
 
 /// What is being written to the `meta.json` of sessions, by serial.
-pub(super) type MetaBuffers = Mutex<HashMap<u32, Vec<u8>>>;
+pub(super) type MetaBuffers = Mutex<HashMap<u32, MetaBuffer>>;
+
+/// What is being written to one `meta.json`; it goes with the last who has it open to write.
+#[derive(Default)]
+pub(super) struct MetaBuffer {
+    text: Option<Vec<u8>>,
+    writers: u32,
+}
 
 /// Returns the attributes of the hidden directory of a session.
 pub(super) fn directory(session: &Session) -> Result<Attr> {
@@ -55,7 +62,14 @@ pub(super) fn open(tree: &Tree, serial: u32, item: HiddenItem, access: Access) -
             return Err(Error::new(ErrorKind::IsDirectory, "a directory cannot be opened as a file"));
         }
         HiddenItem::Status | HiddenItem::Changes | HiddenItem::ChangesJson if access.write => return Err(denied()),
-        HiddenItem::Meta if access.truncate => drop(tree.meta_buffers.lock().insert(serial, Vec::new())),
+        HiddenItem::Meta if access.write => {
+            let mut buffers = tree.meta_buffers.lock();
+            let buffer = buffers.entry(serial).or_default();
+            buffer.writers += 1;
+            if access.truncate {
+                buffer.text = Some(Vec::new());
+            }
+        }
         _ => {}
     }
     Ok(Opened { handle: if access.write { WRITER } else { Handle(1) }, caching: Caching::Never })
@@ -108,7 +122,8 @@ pub(super) fn write(tree: &Tree, serial: u32, item: HiddenItem, offset: u64, dat
             check_len(end)?;
             let old = hidden::json(&tree.session(serial)?.info());
             let mut buffers = tree.meta_buffers.lock();
-            let buffer = buffers.entry(serial).or_insert(old);
+            let text = &mut buffers.entry(serial).or_default().text;
+            let buffer = text.get_or_insert(old);
             buffer.resize(buffer.len().max(end as usize), b' ');
             buffer[offset as usize..end as usize].copy_from_slice(data);
             match serde_json::from_slice(buffer) {
@@ -116,7 +131,7 @@ pub(super) fn write(tree: &Tree, serial: u32, item: HiddenItem, offset: u64, dat
                 // The rest comes with the next write.
                 Err(error) if error.is_eof() => Ok(()),
                 Err(error) => {
-                    buffers.remove(&serial);
+                    *text = None;
                     Err(not_understood(error))
                 }
             }
@@ -132,7 +147,7 @@ pub(super) fn set_attr(tree: &Tree, serial: u32, item: HiddenItem, change: &Attr
             check_len(size)?;
             let mut text = bytes(tree, serial, item)?;
             text.resize(size as usize, b' ');
-            tree.meta_buffers.lock().insert(serial, text);
+            tree.meta_buffers.lock().entry(serial).or_default().text = Some(text);
         }
         (HiddenItem::Commit | HiddenItem::Abort, _) | (_, None) => {}
         (_, Some(_)) => return Err(denied()),
@@ -146,14 +161,20 @@ pub(super) fn set_attr(tree: &Tree, serial: u32, item: HiddenItem, change: &Attr
 /// `Invalid` if it is not. Nothing written yet is no error: a shell flushes once before it writes.
 pub(super) fn flush(tree: &Tree, serial: u32, item: HiddenItem) -> Result<()> {
     let buffers = tree.meta_buffers.lock();
-    let text = buffers.get(&serial).filter(|text| item == HiddenItem::Meta && !text.trim_ascii().is_empty());
+    let text = buffers.get(&serial).and_then(|buffer| buffer.text.as_ref());
+    let text = text.filter(|text| item == HiddenItem::Meta && !text.trim_ascii().is_empty());
     text.map_or(Ok(()), |text| serde_json::from_slice::<BuildInfo>(text).map(drop).map_err(not_understood))
 }
 
 /// Gives back a handle; what could not be understood until now is dropped.
 pub(super) fn close(tree: &Tree, serial: u32, item: HiddenItem, handle: Handle) {
     if item == HiddenItem::Meta && handle == WRITER {
-        tree.meta_buffers.lock().remove(&serial);
+        let mut buffers = tree.meta_buffers.lock();
+        let Some(buffer) = buffers.get_mut(&serial) else { return };
+        buffer.writers = buffer.writers.saturating_sub(1);
+        if buffer.writers == 0 {
+            buffers.remove(&serial);
+        }
     }
 }
 
@@ -164,7 +185,7 @@ fn not_understood(error: serde_json::Error) -> Error {
 
 fn bytes(tree: &Tree, serial: u32, item: HiddenItem) -> Result<Vec<u8>> {
     match item {
-        HiddenItem::Meta => match tree.meta_buffers.lock().get(&serial) {
+        HiddenItem::Meta => match tree.meta_buffers.lock().get(&serial).and_then(|buffer| buffer.text.as_ref()) {
             Some(text) if serde_json::from_slice::<BuildInfo>(text).is_err() => Ok(text.clone()),
             _ => Ok(hidden::json(&tree.session(serial)?.info())),
         },
