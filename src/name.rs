@@ -166,9 +166,45 @@ impl fmt::Debug for RefName {
     }
 }
 
+/// Returns `text` as a file name that every system takes: no separators, no control characters, nothing reserved, and at most
+/// [`MAX_REF_NAME_LEN`] characters, of which a short extension is kept.
+pub fn safe(text: &str) -> String {
+    let is_unsafe = |letter: char| letter.is_control() || "/\\:*?\"<>|".contains(letter);
+    let text: String = text.trim().chars().map(|letter| if is_unsafe(letter) { '_' } else { letter }).collect();
+    let text = text.trim_matches(['.', ' ']);
+    let extension = text.rsplit_once('.').map(|(_, extension)| extension).filter(|extension| extension.len() <= 8);
+    let (stem, extension) = match extension {
+        Some(extension) => (&text[..text.len() - extension.len() - 1], format!(".{extension}")),
+        None => (text, String::new()),
+    };
+    let room = MAX_REF_NAME_LEN - extension.chars().count();
+    let mut safe: String = stem.chars().take(room).chain(extension.chars()).collect();
+    if safe.is_empty() || is_reserved_on_windows(&safe) {
+        safe.insert(0, '_');
+    }
+    safe
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn safe_names_lead_nowhere_else() {
+        for (name, expected) in [
+            ("../../etc/passwd", "_.._etc_passwd"),
+            ("..", "_"),
+            ("", "_"),
+            ("con.txt", "_con.txt"),
+            ("a:b", "a_b"),
+            ("save 1.sav", "save 1.sav"),
+            ("C:\\x", "C__x"),
+        ] {
+            assert_eq!(safe(name), expected, "{name}");
+        }
+        let long = safe(&format!("{}.png", "é".repeat(1000)));
+        assert!(long.chars().count() == 64 && long.ends_with("é.png"), "{long}");
+    }
 
     #[test]
     fn file_names_take_any_bytes_but_separators() {

@@ -8,8 +8,13 @@ fn main() -> gamevault::Result<()> {
     let [_, vault, old, new] = &args[..] else { panic!("usage: compare VAULT OLD NEW") };
     let vault = Vault::open(Path::new(vault))?;
     let diff = vault.diff(&vault.build(old)?, &vault.build(new)?, &[])?;
-    for change in &diff.changes {
-        println!("{:?} {}", change.kind, change.path);
+    for difference in &diff.changes {
+        println!(
+            "{} {}, {} bytes are others",
+            difference.change.kind.word(),
+            difference.change.path,
+            difference.changed_bytes
+        );
     }
     Ok(())
 }

@@ -1,21 +1,29 @@
 //! The SQLite database of a vault: an index over the packs, shared by all processes that use the vault.
 //!
 //! It runs in WAL mode; each thread that reads takes a connection from a pool, and changes go through one connection a
-//! process. All SQL of the crate is here. Everything in it but the `seen` table and what was
-//! refused can be rebuilt from packs.
+//! process. All SQL of the crate is here. Everything in it but the tables `seen` and `start` and
+//! what was refused can be rebuilt from packs.
 
+mod doomed;
+pub mod feedback;
+mod forgotten;
+mod milestones;
 mod optimize;
 mod playtests;
 mod records;
 mod refused;
 mod rows;
 mod seen;
+mod starts;
 
+pub use forgotten::ForgottenBuild;
+pub use milestones::{Certificate, EarlierBuild, Milestone};
 pub use playtests::{NumberedPlaytest, PlayEnding, Playtest};
-pub use records::{Build, BuildInfo, Ci, Completeness, LeftOut, Milestone, Record, Superseded, Vcs};
+pub use records::{Build, BuildInfo, Ci, Completeness, LeftOut, Record, Superseded, Vcs};
 pub use refused::Refused;
 pub use rows::{ChunkPlace, EncodingTotals, NewChunk, NewPack, PackTime, Publish, Totals as CatalogueTotals};
 pub use seen::{SeenFile, folder_key};
+pub use starts::EndOfStart;
 
 use crate::error::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
@@ -28,6 +36,10 @@ pub const CATALOGUE_VERSION: i64 = 3;
 
 /// The format before there were playtests; it becomes the present one when it is opened.
 const WITHOUT_PLAYTESTS: i64 = 1;
+
+/// Tables that came later, made where they are missing.
+const LATER_TABLES: &str =
+    concat!(include_str!("forgotten.sql"), include_str!("doomed.sql"), include_str!("feedback/tables.sql"));
 
 /// How long a process waits for another one's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -48,9 +60,10 @@ impl Catalogue {
         let connection = connect(path)?;
         connection
             .execute_batch(&format!(
-                "BEGIN; {} {} PRAGMA user_version = {CATALOGUE_VERSION}; COMMIT;",
+                "BEGIN; {} {} {} PRAGMA user_version = {CATALOGUE_VERSION}; COMMIT;",
                 include_str!("schema.sql"),
-                include_str!("playtests.sql")
+                include_str!("playtests.sql"),
+                LATER_TABLES
             ))
             .map_err(|error| failure(path, error))?;
         Ok(Catalogue { path: path.into(), writer: Mutex::new(connection), readers: Mutex::default() })
@@ -85,6 +98,7 @@ impl Catalogue {
             let message = format!("the catalogue {} has version {version}, not {CATALOGUE_VERSION}", path.display());
             return Err(Error::corrupt(message).with_hint(hint));
         }
+        connection.execute_batch(LATER_TABLES).map_err(|error| failure(path, error))?;
         Ok(Catalogue { path: path.into(), writer: Mutex::new(connection), readers: Mutex::default() })
     }
 

@@ -17,6 +17,8 @@ pub enum PlayEnding {
     Exited(i32),
     /// This signal ended the program.
     Signal(i32),
+    /// The game said that it broke, and nobody saw how.
+    Crashed,
     /// Nobody saw its end: `gamevault` itself was killed while the program ran.
     Unseen,
 }
@@ -42,6 +44,12 @@ pub struct Playtest {
     /// The machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// Who played: a pseudonym.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub player: Option<String>,
+    /// The platform it was played on, in the game's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
     /// The root directory of its manifest.
     pub root: Directory,
     /// Mode, time and xattrs of the root directory itself.

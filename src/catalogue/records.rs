@@ -1,7 +1,8 @@
-//! What is known of builds and milestones: the records that packs keep and the catalogue indexes; playtests have a file of
+//! What is known of builds: the records that packs keep and the catalogue indexes; milestones and playtests have files of
 //! their own.
 
-use super::Playtest;
+use super::feedback::{Deployment, FeedbackBatch};
+use super::{Milestone, Playtest};
 use crate::id::BuildNumber;
 use crate::manifest::{Attributes, Directory, Timestamp};
 use crate::name::RefName;
@@ -158,25 +159,6 @@ pub struct Ci {
     pub url: Option<String>,
 }
 
-/// A named reference to a build.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Milestone {
-    /// Its name, unique when folded.
-    pub name: RefName,
-    /// Grows with every change of any milestone; the latest record of a name counts.
-    pub serial: u64,
-    /// The build it marks.
-    pub build: BuildNumber,
-    /// When it was set.
-    pub created: Timestamp,
-    /// A sentence on what it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// Words to find it by.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
-}
-
 /// One record as a pack keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
@@ -184,7 +166,7 @@ pub enum Record {
     /// A build was published.
     Build(Box<Build>),
     /// A milestone was set.
-    Milestone(Milestone),
+    Milestone(Box<Milestone>),
     /// A milestone was removed.
     MilestoneRemoved {
         /// The name that is free again.
@@ -196,4 +178,35 @@ pub enum Record {
     },
     /// A play was recorded.
     Playtest(Box<Playtest>),
+    /// Feedback was imported.
+    FeedbackBatch(Box<FeedbackBatch>),
+    /// A build was deployed.
+    Deployment(Box<Deployment>),
+    /// A build was forgotten.
+    BuildForgotten {
+        /// Its number.
+        build: BuildNumber,
+        /// Grows with every forgetting and recalling of any build; the latest record of a build counts.
+        serial: u64,
+        /// When it was forgotten.
+        created: Timestamp,
+    },
+    /// A forgotten build was brought back.
+    BuildRecalled {
+        /// Its number.
+        build: BuildNumber,
+        /// As in `BuildForgotten`.
+        serial: u64,
+        /// When it was recalled.
+        created: Timestamp,
+    },
+    /// A forgotten build was removed: it cannot be brought back.
+    BuildRemoved {
+        /// Its number.
+        build: BuildNumber,
+        /// As in `BuildForgotten`.
+        serial: u64,
+        /// When it was removed.
+        created: Timestamp,
+    },
 }

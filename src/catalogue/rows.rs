@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 /// The counter of the time of the last pack.
 const PACK_TIME: &str = "pack time";
 
-const SELECT_PLACE: &str = "SELECT pack, offset, stored, plain, bases FROM chunk WHERE id = ?1";
+pub(super) const SELECT_PLACE: &str = "SELECT pack, offset, stored, plain, bases FROM chunk WHERE id = ?1";
 
 /// Where a chunk lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,13 +228,15 @@ impl Catalogue {
         record.map(|record| parse(&record)).transpose()
     }
 
-    /// Returns all milestones in the order in which they were last set.
+    /// Returns all milestones in the order in which they were set to their builds.
     pub fn milestones(&self) -> Result<Vec<Milestone>> {
         let records: Vec<String> = self.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT record FROM milestone ORDER BY serial")?;
+            let mut statement = connection.prepare_cached("SELECT record FROM milestone")?;
             statement.query_map([], |row| row.get(0))?.collect()
         })?;
-        records.iter().map(|record| parse(record)).collect()
+        let mut milestones = records.iter().map(|record| parse(record)).collect::<Result<Vec<Milestone>>>()?;
+        milestones.sort_by_key(Milestone::set_serial);
+        Ok(milestones)
     }
 
     /// Returns the milestone `name`, case folded.
@@ -380,6 +382,11 @@ impl Publish<'_> {
                 .execute("DELETE FROM milestone WHERE folded = ?1", params![name.folded()])
                 .and_then(|()| self.raise("milestone", *serial)),
             Record::Playtest(playtest) => self.add_playtest(playtest),
+            Record::FeedbackBatch(batch) => self.add_feedback_batch(batch),
+            Record::Deployment(deployment) => self.add_deployment(deployment),
+            Record::BuildForgotten { build, serial, created } => self.forget(*build, *serial, *created),
+            Record::BuildRecalled { build, serial, .. } => return self.recall(*build, *serial),
+            Record::BuildRemoved { build, serial, .. } => self.remove_forgotten(*build, *serial),
         };
         outcome.map_err(|error| match (error.sqlite_error_code(), record) {
             (Some(rusqlite::ErrorCode::ConstraintViolation), Record::Build(build)) => {
@@ -393,9 +400,14 @@ impl Publish<'_> {
         })
     }
 
+    pub(super) fn failure(&self, error: rusqlite::Error) -> Error {
+        self.catalogue.failure(error)
+    }
+
     fn supersede(&self, superseded: &Superseded, by: BuildNumber) -> Result<()> {
         let number = superseded.build.0 as i64;
-        let old: Option<Build> = self.one("SELECT record FROM build WHERE number = ?1", &[&number])?;
+        let old = "SELECT record FROM build WHERE number = ?1 UNION ALL SELECT record FROM forgotten WHERE number = ?1";
+        let old: Option<Build> = self.one(old, &[&number])?;
         // A lost build cannot be told.
         let Some(mut old) = old else { return Ok(()) };
         old.id = superseded.id.clone();
@@ -404,10 +416,15 @@ impl Publish<'_> {
             "UPDATE build SET folded = ?2, record = ?3 WHERE number = ?1",
             params![number, old.id.folded(), to_json(&old)],
         )
+        .and_then(|()| self.rename_forgotten(&old))
         .map_err(|error| self.catalogue.failure(error))
     }
 
-    fn one<T: serde::de::DeserializeOwned>(&self, sql: &str, args: &[&dyn rusqlite::ToSql]) -> Result<Option<T>> {
+    pub(super) fn one<T: serde::de::DeserializeOwned>(
+        &self,
+        sql: &str,
+        args: &[&dyn rusqlite::ToSql],
+    ) -> Result<Option<T>> {
         let record: Option<String> = self
             .connection
             .prepare_cached(sql)
@@ -420,7 +437,7 @@ impl Publish<'_> {
         self.connection.prepare_cached(sql)?.execute(args).map(|_| ())
     }
 
-    fn counter(&self, name: &str) -> Result<u64> {
+    pub(super) fn counter(&self, name: &str) -> Result<u64> {
         let value: Option<i64> = self
             .connection
             .prepare_cached("SELECT value FROM counter WHERE name = ?1")
@@ -429,7 +446,7 @@ impl Publish<'_> {
         Ok(value.unwrap_or(0) as u64)
     }
 
-    fn raise(&self, name: &str, value: u64) -> rusqlite::Result<()> {
+    pub(super) fn raise(&self, name: &str, value: u64) -> rusqlite::Result<()> {
         raise(self.connection, name, value as i64)
     }
 }

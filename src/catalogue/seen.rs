@@ -3,11 +3,14 @@
 use super::Catalogue;
 use crate::disk::host::StatKey;
 use crate::error::Result;
-use crate::id::ChunkId;
+use crate::id::{ChunkId, ChunkKey};
 use crate::manifest::{Content, ContentRoot};
 use crate::name::FileName;
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
+
+/// Rows that are looked at in one transaction.
+const PAGE_ROWS: i64 = 4096;
 
 /// A file as a snapshot found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,13 @@ pub struct SeenFile {
     pub key: StatKey,
     /// Where the content is in the store.
     pub root: ContentRoot,
+}
+
+/// The key of a row, and the top node of its content.
+struct SeenRow {
+    folder: Vec<u8>,
+    name: Vec<u8>,
+    root: Option<Vec<u8>>,
 }
 
 /// Returns the key of a folder from the bytes of its absolute path.
@@ -61,6 +71,37 @@ impl Catalogue {
             };
             forget().map_err(|error| self.failure(error))
         })
+    }
+
+    /// Forgets all files whose content `is_kept` does not know by its top node; they are read again by the next snapshot.
+    pub fn forget_seen_without(&self, is_kept: &dyn Fn(ChunkKey) -> bool) -> Result<()> {
+        let (mut folder, mut name) = (Vec::new(), Vec::new());
+        loop {
+            let page: Vec<SeenRow> = self.read(|connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT folder, name, root FROM seen WHERE (folder, name) > (?1, ?2) ORDER BY folder, name LIMIT ?3",
+                )?;
+                let row = |row: &rusqlite::Row<'_>| {
+                    Ok(SeenRow { folder: row.get(0)?, name: row.get(1)?, root: row.get(2)? })
+                };
+                statement.query_map(params![folder, name, PAGE_ROWS], row)?.collect()
+            })?;
+            let Some(last) = page.last() else { return Ok(()) };
+            (folder, name) = (last.folder.clone(), last.name.clone());
+            let is_gone = |row: &&SeenRow| {
+                let root = row.root.as_ref().and_then(|root| ChunkId::from_slice(root).ok());
+                root.is_some_and(|root| !is_kept(root.key()))
+            };
+            let gone: Vec<_> = page.iter().filter(is_gone).collect();
+            self.write(|connection| {
+                let forget = || -> rusqlite::Result<()> {
+                    let mut statement =
+                        connection.prepare_cached("DELETE FROM seen WHERE folder = ?1 AND name = ?2")?;
+                    gone.iter().try_for_each(|row| statement.execute(params![row.folder, row.name]).map(drop))
+                };
+                forget().map_err(|error| self.failure(error))
+            })?;
+        }
     }
 
     pub(super) fn insert_seen(&self, connection: &Connection, seen: &[SeenFile]) -> Result<()> {

@@ -1,8 +1,9 @@
 //! What may be written after `gamevault`: the options of every command, and the list of commands.
 
 use super::commands::{
-    abort, builds, commit, completions, diff, doctor, engine, init, man, milestone, mount, optimize, play, repair,
-    restore, resume, session, show, snapshot, stats, status, unmount, verify, workspace,
+    abort, builds, commit, completions, deploy, diff, doctor, engine, feedback, find, forget, gc, history, init, man,
+    milestone, mount, optimize, platform, play, repair, report, restore, resume, session, show, snapshot, stamp, stats,
+    status, unmount, verify, workspace,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -71,6 +72,8 @@ pub enum Command {
     Show(show::Show),
     Restore(restore::Restore),
     Diff(diff::Diff),
+    History(history::History),
+    Find(find::Find),
     #[command(subcommand)]
     Milestone(milestone::Milestone),
     #[command(subcommand)]
@@ -78,16 +81,27 @@ pub enum Command {
     Play(play::Play),
     #[command(subcommand)]
     Session(session::Session),
+    #[command(subcommand)]
+    Feedback(feedback::Feedback),
+    Stamp(stamp::Stamp),
+    Fingerprint(stamp::Fingerprint),
+    #[command(subcommand)]
+    Deploy(deploy::Deploy),
     Resume(resume::Resume),
     Commit(commit::Commit),
     Abort(abort::Abort),
     Status(status::Status),
     Verify(verify::Verify),
     Stats(stats::Stats),
+    Report(report::Report),
+    #[command(subcommand)]
+    Platform(platform::Platform),
+    Gc(gc::Gc),
     Optimize(optimize::Optimize),
     Repair(repair::Repair),
     #[command(subcommand)]
     Engine(engine::Engine),
+    Forget(forget::Forget),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
     Man(man::Man),

@@ -1,9 +1,9 @@
 //! A build and a milestone as they are shown: readable times, secrets masked, internals left out.
 
-use super::masking;
 use super::table::Fields;
 use super::text;
-use gamevault::catalogue::{Build, Ci, Completeness, LeftOut, Milestone, Vcs};
+use gamevault::catalogue::{Build, Certificate, Ci, Completeness, EarlierBuild, LeftOut, Milestone, Vcs};
+use gamevault::secret;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -58,6 +58,18 @@ pub struct MilestoneView {
     pub created: String,
     pub message: Option<String>,
     pub tags: Vec<String>,
+    pub kind: Option<String>,
+    pub meta: BTreeMap<String, String>,
+    pub notes: Option<String>,
+    pub protected: bool,
+    /// The builds that it marked before, by their numbers.
+    pub earlier: Vec<EarlierBuild>,
+    pub certificate: Option<Certificate>,
+    /// Bytes of the build, when that is known.
+    pub bytes: Option<u64>,
+    /// Playtests of the build, where they were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<u64>,
 }
 
 impl BuildView {
@@ -82,7 +94,7 @@ impl BuildView {
             platform: info.platform,
             message: info.message,
             tags: info.tags,
-            meta: masking::mask(&info.meta),
+            meta: secret::mask(&info.meta),
             base: info.base.map(|base| base.0),
             vcs: info.vcs,
             ci: info.ci,
@@ -155,7 +167,21 @@ impl MilestoneView {
             created: text::utc_time(milestone.created),
             message: milestone.message.clone(),
             tags: milestone.tags.clone(),
+            kind: milestone.kind.clone(),
+            meta: secret::mask(&milestone.meta),
+            notes: milestone.notes.clone(),
+            protected: milestone.protected,
+            earlier: milestone.earlier.clone(),
+            certificate: milestone.certificate.clone(),
+            bytes: build.map(|build| build.root.totals.bytes),
+            feedback: None,
         }
+    }
+
+    /// Returns in a word or two whether it was read back and is protected.
+    pub fn state(&self) -> String {
+        let words = [(self.certificate.is_some(), "verified"), (self.protected, "protected")];
+        words.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect::<Vec<_>>().join(", ")
     }
 
     /// Returns the build's id, or its number when the id is not known.

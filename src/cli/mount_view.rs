@@ -2,12 +2,12 @@
 
 use super::table::{Align, Fields, Table};
 use super::text;
-use gamevault::mount::{Activity, CrawlerActivity, OpActivity, Rates};
+use gamevault::mount::{Activity, CrawlerActivity, OpActivity, Rates, WarmUpActivity};
 use gamevault::store::ReadCounts;
 
 /// Adds what a mount does to its fields.
 pub fn add_activity(fields: &mut Fields, activity: &Activity) {
-    let Activity { requests, waiting, stuck, crawlers, reads, .. } = activity;
+    let Activity { requests, waiting, stuck, crawlers, reads, warm_up, .. } = activity;
     if requests.is_empty() {
         fields.add("requests", "none yet");
         return;
@@ -42,6 +42,9 @@ pub fn add_activity(fields: &mut Fields, activity: &Activity) {
     fields.add("cache", format!("{hits} ({} %)", cache_hits * 100 / asked));
     fields.add("read", format!("{} from packs, decoded to {}", text::size(pack_bytes), text::size(decoded_bytes)));
     fields.add("ahead", format!("{} of {} used", text::grouped(ahead_used), text::count(ahead_chunks, "chunk")));
+    if let Some(warm_up) = warm_up.filter(|&warm_up| warm_up != WarmUpActivity::default()) {
+        fields.add("warm-up", warmed_up(&warm_up));
+    }
     for CrawlerActivity { name, reads, bytes } in crawlers {
         fields.add("crawler", format!("{name} ({}, {})", text::count(*reads, "read"), text::size(*bytes)));
     }
@@ -52,6 +55,16 @@ pub fn add_activity(fields: &mut Fields, activity: &Activity) {
         };
         fields.add("in work", format!("{}{stuck}", text::count(*waiting as u64, "request")));
     }
+}
+
+fn warmed_up(warm_up: &WarmUpActivity) -> String {
+    let WarmUpActivity { recording, recorded, warmed, diverged, ready, late, strange, .. } = *warm_up;
+    let starts = format!("{} recorded", text::count(recorded, "start"));
+    let now = unless_zero(recording, || format!(", {} being recorded", text::grouped(recording)));
+    let read = format!("{} of {} ready", text::grouped(ready), text::count(ready + late + strange, "piece"));
+    let given_up = unless_zero(diverged, || format!(", {} given up", text::grouped(diverged)));
+    let of = unless_zero(warmed, || format!("; {} warmed up: {read}{given_up}", text::count(warmed, "program")));
+    format!("{starts}{now}{of}")
 }
 
 fn unless_zero(number: u64, text: impl FnOnce() -> String) -> String {

@@ -33,10 +33,16 @@ pub const CACHES: [&str; 5] = [
 const SCHEMA: u32 = 1;
 
 /// The file in which the play is described.
-const DESCRIPTION: &str = "session.json";
+pub const DESCRIPTION: &str = "session.json";
+
+/// Where it is described when the program wrote something else there.
+pub const DESCRIPTION_BESIDE: &str = "session.gamevault.json";
 
 /// Where the changed files of the workspace come to.
-const FILES: &str = "files";
+pub const FILES: &str = "files";
+
+/// The home of the program, if it had one of its own.
+pub const HOME: &str = "home";
 
 /// Returns what differs from the base, as it is before the program starts.
 ///
@@ -108,7 +114,7 @@ pub fn describe(play: &Play, build: &Build, ended: Timestamp, ending: PlayEnding
         Ok(bytes) => match serde_json::from_slice(&bytes) {
             Ok(object) => object,
             // Not ours to change: what is known of the play goes beside it.
-            Err(_) => return write(&play.session_dir().join("session.gamevault.json"), said),
+            Err(_) => return write(&play.session_dir().join(DESCRIPTION_BESIDE), said),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Map::new(),
         Err(error) => return Err(Error::io("read", &path, error)),
@@ -197,7 +203,11 @@ fn unescaped(root: &Path, path: &str) -> Result<PathBuf> {
     })
 }
 
-fn copy(from: &Path, metadata: &fs::Metadata, to: &Path) -> Result<()> {
+/// Copies a file or link with its time, or makes the folder; and the folders above.
+///
+/// # Errors
+/// Those of copying.
+pub fn copy(from: &Path, metadata: &fs::Metadata, to: &Path) -> Result<()> {
     let failed = |error| Error::io("copy", from, error);
     if metadata.is_dir() {
         return fs::create_dir_all(to).map_err(failed);

@@ -78,7 +78,8 @@ impl PlaytestView {
         let detail = match playtest.ending {
             PlayEnding::Exited(code) => format!(" (exit code {code})"),
             PlayEnding::Signal(signal) => format!(" (signal {signal})"),
-            PlayEnding::Unseen => " (gamevault itself was killed)".to_owned(),
+            PlayEnding::Unseen => " (nobody saw it)".to_owned(),
+            PlayEnding::Crashed => String::new(),
         };
         fields.add("end", format!("{}{detail}", self.exit));
         fields.add_some("workspace", self.workspace.as_ref());
@@ -102,6 +103,7 @@ pub fn exit_word(ending: PlayEnding) -> &'static str {
         PlayEnding::Exited(_) => "failed",
         PlayEnding::Signal(signal) if FAULTS.contains(&signal) => "crash",
         PlayEnding::Signal(_) => "killed",
+        PlayEnding::Crashed => "crash",
         PlayEnding::Unseen => "unseen",
     }
 }

@@ -121,6 +121,11 @@ impl Ahead {
         Ahead { streams: Arc::default(), room: chunk_bytes / CACHE_SHARE, pool: Pool::default() }
     }
 
+    /// Returns how many bytes all windows together may have.
+    pub(super) fn room(&self) -> u64 {
+        self.room
+    }
+
     /// Takes note of a read that somebody is about to do, and starts to read ahead where that will be of use; tells
     /// whether he reads on where he was.
     pub(super) fn note(&self, nodes: &Arc<Nodes>, content: &Content, range: Range<u64>) -> bool {

@@ -6,11 +6,14 @@
 mod ahead;
 mod directory;
 mod file;
+mod file_bytes;
 mod nodes;
 mod pool;
+mod warm;
 
 pub use directory::Listing;
 pub use file::Extent;
+pub use file_bytes::FileBytes;
 
 use crate::error::Result;
 use crate::id::ChunkId;

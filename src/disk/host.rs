@@ -25,11 +25,25 @@ pub(super) use system::{owner_only, punch_hole, space, sync_dir, try_lock, write
 use crate::manifest::Timestamp;
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Path lengths from which on a path goes through an open folder: Linux takes 4,096 bytes a call, names have 255.
 const MAX_PATH_LEN: usize = 3072;
+
+/// Returns all bytes of a file that has at most `most`.
+///
+/// # Errors
+/// Those of the system; `FileTooLarge` if it has more.
+pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}
 
 /// What a host says of one entry without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -64,13 +64,14 @@ impl Replaces {
 /// # Errors
 /// `Exists` if the id or the milestone's name is taken; `NoSpace` or `Io` from the store.
 pub fn publish(store: &Store, draft: Draft) -> Result<(Build, Option<Milestone>)> {
+    debug_assert!(store.is_writing(), "what the tree names could be gone");
     store.flush()?;
     assert!(store.is_durable(draft.ticket)?, "a flush makes every ticket given out before durable or lost");
     store.catalogue().publish(|publish| {
         let build = number_build(publish, &draft)?;
         let milestone = draft.milestone.map(|name| new_milestone(publish, name, &build)).transpose()?;
         let mut records = vec![Record::Build(Box::new(build.clone()))];
-        records.extend(milestone.clone().map(Record::Milestone));
+        records.extend(milestone.clone().map(|milestone| Record::Milestone(Box::new(milestone))));
         publish.add_pack(&store.write_records(&records, publish.next_pack_time()?)?)?;
         records.iter().try_for_each(|record| publish.add_record(record))?;
         Ok((build, milestone))
@@ -87,6 +88,9 @@ fn number_build(publish: &Publish<'_>, draft: &Draft) -> Result<Build> {
                     return Err(Error::new(ErrorKind::Exists, format!("a build with the id {id} exists already"))
                         .with_hint("choose another id, or leave it out to get the next number"));
                 }
+                supersedes = Some(Superseded { build: old.number, id: id_beside(publish, &old)? });
+            } else if let Some(old) = publish.forgotten_by_id(id)? {
+                // Should it be recalled, it comes back under another one.
                 supersedes = Some(Superseded { build: old.number, id: id_beside(publish, &old)? });
             }
             id.clone()
@@ -121,7 +125,7 @@ fn id_beside(publish: &Publish<'_>, old: &Build) -> Result<RefName> {
 fn free_id(publish: &Publish<'_>, wanted: String) -> Result<RefName> {
     let mut id = RefName::new(wanted.clone())?;
     let mut suffix = 2;
-    while publish.build_by_id(&id)?.is_some() {
+    while publish.build_by_id(&id)?.is_some() || publish.forgotten_by_id(&id)?.is_some() {
         id = RefName::new(format!("{wanted}-{suffix}"))?;
         suffix += 1;
     }
@@ -137,5 +141,5 @@ fn new_milestone(publish: &Publish<'_>, name: RefName, build: &Build) -> Result<
         .with_hint("choose another name, or move the milestone by `gamevault milestone set --move`"));
     }
     let serial = publish.next_milestone_serial()?;
-    Ok(Milestone { name, serial, build: build.number, created: build.created, message: None, tags: Vec::new() })
+    Ok(Milestone::new(name, serial, build.number, build.created))
 }

@@ -6,14 +6,15 @@
 //! stopped or killed goes on where it was.
 
 use super::earlier::EarlierVersion;
-use super::engines::{Class, InProject};
 use super::ignore_rules::{IGNORE_FILE, IgnoreRules};
 use super::ingest_xattrs;
 use super::pipeline::{HostFile, Ingested, What, ingest_bytes};
+use super::seen_content::keeps_content;
 use super::tree_builder::{FinishedTree, Folder, TreeBuilder};
 use crate::catalogue::{LeftOut, SeenFile, folder_key};
 use crate::content::Reader;
 use crate::disk::host::{self, HostKind, LongPath, Stat, StatKey};
+use crate::engines::{Class, InProject};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ChunkId;
 use crate::manifest::{Attributes, Content, Directory, Entry, EntryKind, Timestamp};
@@ -444,6 +445,8 @@ impl Walk<'_> {
         let has_file = |path: &str| visit.path.as_path().join(path).is_file();
         let project = InProject::enter(names.iter().map(|(name, _)| name.as_bytes()), has_file, visit.project.clone());
         let key = folder_key(&host::path_bytes(&self.source.path.join(&visit.shown)));
+        // Asked first: if none is about to go now, whoever dooms some later waits for this snapshot.
+        let asks_for_all = self.shared.store.catalogue().has_doomed()?;
         let mut seen = match self.source.read_all {
             true => HashMap::new(),
             false => self.shared.store.catalogue().seen_in(&key)?,
@@ -454,7 +457,12 @@ impl Walk<'_> {
                 true => name.to_string(),
                 false => format!("{}/{name}", visit.shown),
             };
-            let was = seen.remove(name.as_bytes());
+            let mut was = seen.remove(name.as_bytes());
+            if let (true, Some((_, content))) = (asks_for_all, &was)
+                && !keeps_content(self.shared.store, content)?
+            {
+                was = None;
+            }
             let stat = match host::stat_of(&path) {
                 Ok(stat) => stat,
                 Err(error) => {

@@ -4,18 +4,20 @@
 //! tree that is copied in. [`publish`] makes a finished tree a build. Everything goes through
 //! [`crate::store::Store::put`].
 
+mod added_file;
 mod commit;
 mod cutter;
 pub mod directory;
 mod earlier;
-pub mod engines;
 mod ignore_rules;
 mod opening;
 mod pipeline;
 mod plan;
+mod seen_content;
 pub mod session;
 mod tree_builder;
 
+pub use added_file::add_file;
 pub use commit::{Draft, Replaces, publish};
 pub use earlier::{Aligner, Around, EarlierVersion, NewChunk};
 pub use pipeline::{ByteSource, GrowingFile, Ingested, What, ingest_bytes};

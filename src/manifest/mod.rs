@@ -8,14 +8,16 @@
 
 mod directory;
 mod list;
+mod start;
 mod wire;
 mod xattrs;
 
 pub use directory::{Page, PageRef, encode_directory};
 pub use list::{List, ListBuilder, ListItem};
+pub use start::{MAX_START_FILES, MAX_START_PIECES, PIECE_LEN, PieceRun, Start};
 pub use xattrs::{MAX_XATTR_SET_LEN, XattrSet};
 
-use crate::id::ChunkId;
+use crate::id::{ChunkId, ChunkKey};
 use crate::name::FileName;
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +96,14 @@ pub struct Content {
 impl Content {
     /// The content of an empty file.
     pub const EMPTY: Content = Content { size: 0, root: ContentRoot::Empty };
+
+    /// Returns the short name of the node at its top; `None` for an empty file.
+    pub fn key(&self) -> Option<ChunkKey> {
+        match &self.root {
+            ContentRoot::Empty => None,
+            ContentRoot::Chunk(id) | ContentRoot::List { id, .. } => Some(id.key()),
+        }
+    }
 }
 
 /// The top node of a file's content.
@@ -166,7 +176,7 @@ pub struct Entry {
 }
 
 /// What an entry is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EntryKind {
     /// A regular file.
     File(Content),

@@ -18,6 +18,31 @@ pub struct Activity {
     pub reads: ReadCounts,
     /// The programs that go over everything, as far as they have read.
     pub crawlers: Vec<CrawlerActivity>,
+    /// What was read ahead of programs by what they read the last time; none where that is switched off.
+    pub warm_up: Option<WarmUpActivity>,
+}
+
+/// What was recorded of programs that read builds, and read ahead of them.
+///
+/// The pieces of programs of which a start was known are `ready`, `late` or `strange`; a piece has 32 KiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WarmUpActivity {
+    /// Programs whose start is being recorded now.
+    pub recording: u64,
+    /// Starts that were recorded and kept.
+    pub recorded: u64,
+    /// Programs that were read ahead of.
+    pub warmed: u64,
+    /// Those of them that read other things than the last time, so that it was given up.
+    pub diverged: u64,
+    /// Chunks that were decoded for them.
+    pub chunks: u64,
+    /// Pieces that they read and that were decoded before.
+    pub ready: u64,
+    /// Pieces that were known, and that they read before they were decoded.
+    pub late: u64,
+    /// Pieces that they read and had not read the last time.
+    pub strange: u64,
 }
 
 /// What a program has read that goes over everything.

@@ -11,6 +11,7 @@ use super::passthrough::Passthrough;
 use super::processes::Processes;
 use super::serve::{Answer, Asked, Server};
 use super::translate::{self, Owner, node, permissions};
+use super::warm::WarmUp;
 use crate::content::Reading;
 use crate::error::Result;
 use crate::tree::{
@@ -81,6 +82,8 @@ pub(super) struct Fuse {
     pub(super) uses: Arc<Uses>,
     /// Which files the kernel reads by itself.
     pub(super) passthrough: Arc<Passthrough>,
+    /// Reads ahead of programs by what they read the last time, unless it is switched off.
+    pub(super) warm_up: Option<Arc<WarmUp>>,
 }
 
 impl Fuse {
@@ -436,7 +439,13 @@ impl Filesystem for Fuse {
         let (node, len) = (node(ino), size as usize);
         let crawler = self.server.crawlers().of(request.pid());
         let reading = if crawler.is_none() { Reading::USING } else { Reading::CRAWLING };
+        let warm_up = self.warm_up.clone().filter(|_| crawler.is_none());
+        let tid = request.pid();
         let act = move |tree: &Tree, _: &Slot<ReplyData>| {
+            // In here, where it holds nobody up when it has to ask the catalogue.
+            if let Some(warm_up) = warm_up {
+                warm_up.note(tid, node, offset..offset.saturating_add(size.into()));
+            }
             READ_BUFFER.with_borrow_mut(|buffer| {
                 if buffer.len() < len {
                     buffer.resize(len, 0);

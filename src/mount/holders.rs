@@ -36,6 +36,8 @@ pub(super) enum Standing {
 /// Finds who has files of one mount open.
 pub(super) struct Holders {
     path: PathBuf,
+    /// Tells which of its files matter.
+    is_wanted: Box<dyn Fn(NodeId) -> bool + Send + Sync>,
     mount: OnceLock<Option<MountIds>>,
 }
 
@@ -47,9 +49,9 @@ struct MountIds {
 }
 
 impl Holders {
-    /// Looks for files of the mount that will be on `path`.
-    pub(super) fn new(path: &Path) -> Holders {
-        Holders { path: path.to_owned(), mount: OnceLock::new() }
+    /// Looks for those files of the mount that will be on `path` of which `is_wanted` says so.
+    pub(super) fn new(path: &Path, is_wanted: impl Fn(NodeId) -> bool + Send + Sync + 'static) -> Holders {
+        Holders { path: path.to_owned(), is_wanted: Box::new(is_wanted), mount: OnceLock::new() }
     }
 
     fn ours(&self) -> Option<&MountIds> {
@@ -81,7 +83,7 @@ impl Holders {
         }
     }
 
-    /// Returns all files of the mount that are open or mapped to be written, each with its process.
+    /// Returns all wanted files of the mount that are open or mapped to be written, each with its process.
     pub(super) fn everybody(&self) -> Vec<(u32, NodeId)> {
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -107,8 +109,10 @@ impl Holders {
                 continue;
             };
             let Some(info) = FdInfo::parse(&info).filter(|info| info.writes) else { continue };
-            if info.mount == ours.mount || self.is_another_view(process, &info.mount) {
-                visit(NodeId(info.inode));
+            // In this order: hardly any other file has such a number, and looking for its mount costs most.
+            let node = NodeId(info.inode);
+            if (self.is_wanted)(node) && (info.mount == ours.mount || self.is_another_view(process, &info.mount)) {
+                visit(node);
             }
         }
     }
@@ -135,12 +139,18 @@ impl Holders {
             let is_shared = permissions.get(1) == Some(&b'w') && permissions.get(3) == Some(&b's');
             if is_shared
                 && decimal_device(device).as_deref() == Some(&ours.device[..])
-                && let Some(inode) = number(inode)
+                && let Some(node) = number(inode).map(NodeId).filter(|&node| (self.is_wanted)(node))
             {
-                visit(NodeId(inode));
+                visit(node);
             }
         }
     }
+}
+
+/// Returns the node behind a descriptor of a process, of whatever file system.
+pub(super) fn node_behind(process: u32, descriptor: &OsStr) -> Option<NodeId> {
+    let path = Path::new("/proc").join(process.to_string()).join("fdinfo").join(descriptor);
+    FdInfo::parse(&fs::read(path).ok()?).map(|info| NodeId(info.inode))
 }
 
 struct FdInfo {
@@ -245,7 +255,7 @@ mod tests {
             let number = std::os::fd::AsRawFd::as_raw_fd(&file);
             FdInfo::parse(&fs::read(format!("/proc/self/fdinfo/{number}")).unwrap()).unwrap()
         };
-        let holders = Holders::new(dir.path());
+        let holders = Holders::new(dir.path(), move |node| node == inode);
         holders.mount.set(Some(MountIds { mount: info.mount, device: b"0:0".to_vec() })).unwrap();
         let own = std::process::id();
         let Standing::Runs(open) = holders.standing(own, std::iter::empty()) else { panic!("this process runs") };

@@ -1,9 +1,10 @@
 //! Optimizing the vault while nobody uses the mount.
 //!
-//! Requests take note of themselves in [`Uses`], which costs them one look at a flag, and so do builds of other processes. A thread looks at it now and then;
-//! when nobody came for as long as the config says, it optimizes, on one core and at the lowest priority, until there is
-//! nothing left to look at or somebody comes: the first request stops it.
+//! Requests take note of themselves in [`Uses`], which costs them one look at a flag, and so do builds of other processes. A
+//! thread looks at it now and then; when nobody came for as long as the config says, it optimizes, on one core and at the
+//! lowest priority, until there is nothing left to look at or somebody comes: the first request stops it.
 
+use super::nice::be_nice;
 use crate::error::{ErrorKind, Result};
 use crate::progress::Progress;
 use crate::tree::Tree;
@@ -161,20 +162,13 @@ impl Shared {
         let report = self.uses.unless_used(|progress| {
             // What is done side by side is done one after the other in there.
             let pool = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "optimize".into());
-            match pool.start_handler(|_| be_nice()).build() {
+            match pool.start_handler(|_| be_nice(NICENESS)).build() {
                 Ok(pool) => pool.install(|| self.vault.optimize(&options, progress)),
                 Err(error) => Err(crate::error::Error::invalid(format!("no thread can be started: {error}"))),
             }
         })?;
         tracing::info!(chunks = report.chunks_looked_at, gained = report.bytes_gained, "optimized while idle");
         Ok(())
-    }
-}
-
-/// Lets everybody else go first. On Linux this is of the thread alone.
-fn be_nice() {
-    if let Err(error) = rustix::process::nice(NICENESS) {
-        tracing::debug!(%error, "the priority of a thread was not lowered");
     }
 }
 

@@ -1,6 +1,8 @@
 //! Mounting on Linux: from a vault and a directory to threads that answer the kernel, and back to an empty directory.
 
 use super::MountOptions;
+use super::activity::Activity;
+use super::collect::Collecting;
 use super::deadline::{DEFAULT_DEADLINE, Deadlines};
 use super::fuse::Fuse;
 use super::idle::{Idle, Uses};
@@ -8,9 +10,11 @@ use super::opens::Opens;
 use super::passthrough::Passthrough;
 use super::processes::Processes;
 use super::report::Reporter;
+use super::scrub::Scrubbing;
 use super::serve::Server;
 use super::stale::{self, Found, SOURCE};
 use super::translate::Owner;
+use super::warm::WarmUp;
 use super::watch::{Inbox, Watched, Watcher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tree::Tree;
@@ -91,6 +95,7 @@ impl std::fmt::Debug for Shared {
 
 pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Result<Mounted> {
     let path = prepare(dir)?;
+    super::memory::share_heaps();
     let inbox = Inbox::new().map_err(|error| Error::io("make a queue for", &path, error))?;
     let outbox = inbox.outbox();
     let crawlers = vault.crawlers();
@@ -102,12 +107,14 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     let deadline = if options.deadline.is_zero() { DEFAULT_DEADLINE } else { options.deadline };
     let server = Arc::new(Server::new(tree.clone(), threads, deadline, &crawlers));
     let passthrough = Arc::new(Passthrough::new(&vault, options.passthrough));
-    // Without word of how others end, only a flush at each close tells a copy that was cut off.
-    // The files of other users' processes are only told to root.
+    // What the processes of other users have open is told to root alone.
     let meets_strangers = options.allow_other && !nix::unistd::geteuid().is_root();
+    // Without word of how others end, only a flush at each close tells a copy that was cut off.
     let asks_opens = options.ask_opens || passthrough.needs_opens() || meets_strangers || !processes.ends_are_told();
     let opens = (!asks_opens).then(|| Opens::new(tree.clone(), processes.clone(), &path));
     let uses = Arc::new(Uses::default());
+    let warms_up = options.warms_up && vault.warms_up();
+    let warm_up = warms_up.then(|| WarmUp::new(vault.clone(), tree.clone(), &path)).transpose()?;
     let fuse = Fuse {
         tree: tree.clone(),
         server: server.clone(),
@@ -117,6 +124,7 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
         opens: opens.clone(),
         uses: uses.clone(),
         passthrough: passthrough.clone(),
+        warm_up: warm_up.clone(),
     };
     let mut session = Session::new(fuse, &path, &config(options, threads)).map_err(|error| explain(&path, error))?;
     let passthrough = passthrough.start(session.as_fd(), &vault);
@@ -132,14 +140,19 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     let start = |error| Error::io("start a thread for", &path, error);
     let idle =
         rules.map(|rules| Idle::start(vault.clone(), tree.clone(), uses.clone(), rules)).transpose().map_err(start)?;
+    let scrub = vault.scrub_rules();
+    let scrub = scrub.map(|rules| Scrubbing::start(vault.clone(), rules)).transpose().map_err(start)?;
+    let collecting = Collecting::start(tree.clone()).map_err(start)?;
     let watched = Watched { tree, processes, uses };
     let watcher = Watcher::start(vault, watched, session.notifier(), inbox).map_err(start)?;
     let opens_thread = opens.map(|opens| opens.start()).transpose().map_err(start)?;
     let watching = shared.clone();
     let watch = move || watching.deadlines.watch(|| watching.end_if_gone());
     std::thread::Builder::new().name("mount-deadline".into()).spawn(watch).map_err(start)?;
+    let keeper = warm_up.as_ref().map(WarmUp::start).transpose().map_err(start)?;
     let telling = server.clone();
-    let reporter = Reporter::start(&path, move || telling.activity());
+    let tell = move || Activity { warm_up: warm_up.as_ref().map(|one| one.activity()), ..telling.activity() };
+    let reporter = Reporter::start(&path, tell);
     // The mount works without.
     let reporter = reporter.inspect_err(|error| tracing::warn!(%error, "the mount cannot tell what it does")).ok();
     let ending = shared.clone();
@@ -147,8 +160,11 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
         let result = session.run();
         server.end(STUCK_GRACE);
         drop(idle);
+        if let Some(keeper) = keeper {
+            keeper.end(STUCK_GRACE);
+        }
         // With all that holds the tree: its sessions are free for the next mount when this one has ended.
-        drop((reporter, opens_thread, watcher, server));
+        drop((reporter, opens_thread, scrub, collecting, watcher, server));
         let result = result.map_err(|error| Error::io("answer the kernel for", &ending.path, error));
         tracing::info!(path = %ending.path.display(), "unmounted");
         ending.end(result);

@@ -5,7 +5,8 @@
 //! also those of a killed process, `serve` runs requests so that none stops the others, with `helpers` and `deadline`,
 //! `meter`, `crawlers` and `report` tell others what it does, `watch` tells the kernel of changes that it did not ask for, of
 //! which `news` hears; `processes` knows who writes and how they end, `opens` and `holders` which files they have open,
-//! `passthrough` lets the kernel read large files by itself, `idle` optimizes the vault while nobody is there. Systems without
+//! `passthrough` lets the kernel read large files by itself, `idle` optimizes the vault while nobody is there, `collect` imports feedback that is dropped in, `warm` reads
+//! ahead of programs by what they read the last time. Systems without
 //! a front end yet get `Unsupported`.
 
 use crate::error::Result;
@@ -17,6 +18,8 @@ use std::time::Duration;
 mod activity;
 #[cfg(target_os = "linux")]
 mod check;
+#[cfg(target_os = "linux")]
+mod collect;
 #[cfg(target_os = "linux")]
 mod crawlers;
 #[cfg(target_os = "linux")]
@@ -34,9 +37,13 @@ mod idle;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
 mod meter;
 #[cfg(target_os = "linux")]
 mod news;
+#[cfg(target_os = "linux")]
+mod nice;
 #[cfg(not(target_os = "linux"))]
 mod none;
 #[cfg(target_os = "linux")]
@@ -52,15 +59,19 @@ mod processes;
 #[cfg(target_os = "linux")]
 mod report;
 #[cfg(target_os = "linux")]
+mod scrub;
+#[cfg(target_os = "linux")]
 mod serve;
 #[cfg(target_os = "linux")]
 mod stale;
 #[cfg(target_os = "linux")]
 mod translate;
 #[cfg(target_os = "linux")]
+mod warm;
+#[cfg(target_os = "linux")]
 mod watch;
 
-pub use activity::{Activity, CrawlerActivity, OpActivity, Rates};
+pub use activity::{Activity, CrawlerActivity, OpActivity, Rates, WarmUpActivity};
 #[cfg(target_os = "linux")]
 pub use linux::{Mounted, Stopper};
 #[cfg(not(target_os = "linux"))]
@@ -83,6 +94,8 @@ pub struct MountOptions {
     pub ask_opens: bool,
     /// Whether older builds are made smaller while nobody uses the mount, if the vault's config says so.
     pub optimizes: bool,
+    /// Whether what programs read first is recorded and read ahead of them the next time, if the vault's config says so.
+    pub warms_up: bool,
     /// Whether the kernel is to read large files of builds by itself, from whole copies that the vault keeps of those that
     /// are used. It does so for root alone, from Linux 6.9 on; elsewhere the mount goes on without.
     /// The kernel then asks at every open, as with `ask_opens`.

@@ -65,7 +65,8 @@ pub(super) struct OpensThread {
 impl Opens {
     /// Starts with none, for the mount on `path`.
     pub(super) fn new(tree: Arc<Tree>, processes: Arc<Processes>, path: &Path) -> Arc<Opens> {
-        let holders = Holders::new(path);
+        let counts = tree.clone();
+        let holders = Holders::new(path, move |node| counts.counts_writers(node));
         Arc::new(Opens { tree, processes, holders, state: Mutex::default(), woken: Condvar::new() })
     }
 
@@ -87,10 +88,10 @@ impl Opens {
         }
         // What the kernel writes by itself was mapped by somebody who is known, or will be found.
         let caller = if tid == 0 { Caller::UNKNOWN } else { self.processes.caller(tid) };
-        if self.state.lock().written.get(&node).is_some_and(|writers| writers.iter().any(|one| one.is_by(caller))) {
-            return Ok(());
+        match self.is_known(node, caller.process) {
+            true => Ok(()),
+            false => self.open(node, caller),
         }
-        self.open(node, caller)
     }
 
     /// Takes note of a file that was made and opened by `caller`.
@@ -133,6 +134,12 @@ impl Opens {
     /// Brings it up to date what those who wrote have closed, before an entry is moved that must not be open.
     pub(super) fn settle_writers(&self) {
         self.look(false, Duration::ZERO);
+    }
+
+    /// Tells whether a process is known to have a file open to write.
+    fn is_known(&self, node: NodeId, process: u32) -> bool {
+        let state = self.state.lock();
+        state.written.get(&node).is_some_and(|writers| writers.iter().any(|one| one.caller.process == process))
     }
 
     fn open(&self, node: NodeId, caller: Caller) -> Result<()> {
@@ -251,11 +258,7 @@ impl Opens {
     fn find_others(&self) {
         self.state.lock().all_seen = Some(Instant::now());
         for (process, node) in self.holders.everybody() {
-            let node_is_known = || {
-                let state = self.state.lock();
-                state.written.get(&node).is_some_and(|writers| writers.iter().any(|one| one.caller.process == process))
-            };
-            if self.tree.counts_writers(node) && !node_is_known() {
+            if !self.is_known(node, process) {
                 // A committed session's file may stay open; it can only not be written.
                 if let Err(error) = self.open(node, self.processes.caller(process)) {
                     tracing::debug!(%error, process, "a file that is open to write is not counted");
@@ -267,7 +270,7 @@ impl Opens {
     fn close(&self, node: NodeId, writer: Writer, closing: Closing) {
         let mut state = self.state.lock();
         let Some(writers) = state.written.get_mut(&node) else { return };
-        let Some(index) = writers.iter().position(|one| one.is_by(writer.caller)) else { return };
+        let Some(index) = writers.iter().position(|one| one.caller.process == writer.caller.process) else { return };
         writers.swap_remove(index);
         if writers.is_empty() {
             state.written.remove(&node);
@@ -277,12 +280,6 @@ impl Opens {
             tracing::warn!(%error, node = node.0, "what was written could not be taken");
         }
         self.tree.close(node, writer.handle);
-    }
-}
-
-impl Writer {
-    fn is_by(&self, caller: Caller) -> bool {
-        self.caller.process == caller.process
     }
 }
 

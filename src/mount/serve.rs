@@ -126,7 +126,7 @@ impl Server {
         &self.crawlers
     }
 
-    /// Returns what has been done so far.
+    /// Returns what has been done so far, as far as requests go.
     pub(super) fn activity(&self) -> Activity {
         let (waiting, stuck) = self.deadlines.counts();
         Activity {
@@ -136,6 +136,7 @@ impl Server {
             stuck,
             reads: self.tree.read_counts(),
             crawlers: self.crawlers.activity(),
+            warm_up: None,
         }
     }
 

@@ -1,8 +1,8 @@
 //! Telling the kernel what it did not ask for: changes by other processes, and names that moved as a side effect.
 //!
 //! One thread does both, and sleeps while there is nothing to do: it wakes when the tree sends an event, when a process that
-//! wrote ends, and when the catalogue's files change. The
-//! kernel holds locks of a directory while a handler runs in it, so an event is never passed on by the handler's thread.
+//! wrote ends, and when the catalogue's files change. The kernel holds locks of a directory while a handler runs in it, so an
+//! event is never passed on by the handler's thread.
 
 use super::idle::Uses;
 use super::news::{Heard, News};

@@ -212,6 +212,16 @@ impl Store {
         self.append_anew(id, plain_len, &encoded)
     }
 
+    /// Stores a chunk anew by itself, in place of where it is damaged.
+    ///
+    /// # Errors
+    /// As [`Store::put_found`].
+    pub fn put_again(&self, id: ChunkId, plain: &[u8]) -> Result<()> {
+        let mut encoder = Encoder::default();
+        let (encoding, stored) = encoder.encode(plain, None);
+        self.append_anew(id, plain.len() as u32, &Encoded { encoding, bases: &[], stored })
+    }
+
     /// Syncs what has been stored anew, without sealing its pack: so little is left to do when it is sealed.
     ///
     /// # Errors

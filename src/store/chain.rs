@@ -39,11 +39,15 @@ struct Link {
 
 impl Store {
     /// Returns what must be decoded before a chunk that is a difference to `bases`, and those of them that are none
-    /// themselves; `None` if one is not stored.
+    /// themselves; `None` if one is not stored, or is to go.
     pub(super) fn chain(&self, bases: &[ChunkKey]) -> Result<Option<(Chain, Vec<ChunkKey>)>> {
         let mut links = HashMap::new();
         let mut depth = 0;
         for &base in bases {
+            // What is to go is nobody's base any more. What is not needs nothing that is.
+            if self.catalogue.is_doomed(base)? {
+                return Ok(None);
+            }
             match self.add_link(base, MAX_DEPTH + 1, &mut links)? {
                 Some(below) => depth = depth.max(below),
                 None => return Ok(None),

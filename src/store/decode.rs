@@ -8,9 +8,13 @@ use crate::codec::opened::Form;
 use crate::codec::{Encoding, decode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ChunkId, ChunkKey, PackId};
+use std::collections::BTreeSet;
 
 /// The most bytes of bases that are believed when a chunk is read; beyond it a vault is damaged, or a trap.
 const MAX_BASE_BYTES_READ: usize = 64 << 20;
+
+/// The most chunks of a chain whose packs are healed; beyond it a vault is damaged, or a trap.
+const MAX_CHAIN_CHUNKS: usize = 256;
 
 /// A chunk as it is stored.
 pub(super) struct Stored {
@@ -49,8 +53,40 @@ impl Stored {
 }
 
 impl Store {
-    /// Returns the plain bytes of a chunk, checked against its id.
+    /// Returns the plain bytes of a chunk, checked against its id; heals the packs of it and of its bases if it is damaged.
     pub(super) fn checked(&self, id: ChunkId, stored: Stored) -> Result<Vec<u8>> {
+        match self.checked_once(id, stored) {
+            Err(error) if error.kind() == ErrorKind::Corrupt && self.heal_chain(id.key())? => {
+                // What was decoded of damaged bases is not checked.
+                self.bases.clear();
+                self.texts.clear();
+                match self.stored(id.key())? {
+                    Some(stored) => self.checked_once(id, stored),
+                    None => Err(error),
+                }
+            }
+            result => result,
+        }
+    }
+
+    /// Heals the packs of a chunk and of all that it is a difference to; tells whether it is worth reading once more.
+    fn heal_chain(&self, key: ChunkKey) -> Result<bool> {
+        let mut packs = BTreeSet::new();
+        let mut seen = BTreeSet::from([key]);
+        let mut open = vec![key];
+        while let Some(key) = open.pop() {
+            if seen.len() > MAX_CHAIN_CHUNKS {
+                break;
+            }
+            let Some(place) = self.catalogue.chunk(key)? else { continue };
+            packs.insert(place.pack);
+            open.extend(place.bases.iter().copied().filter(|&base| seen.insert(base)));
+        }
+        // All of them: several may be damaged.
+        Ok(packs.into_iter().filter(|&pack| self.reader.heal(pack)).count() > 0)
+    }
+
+    fn checked_once(&self, id: ChunkId, stored: Stored) -> Result<Vec<u8>> {
         let plain = self.decoded(&stored, &mut Reach::WHOLE.clone()).map_err(|error| stored.damaged(id, error))?;
         match ChunkId::of(&plain) == id {
             true => Ok(plain),

@@ -5,8 +5,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
-use quick_cache::Weighter;
 use quick_cache::sync::{Cache, GuardResult};
+use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
@@ -76,11 +76,16 @@ pub(super) fn does_not_answer(pack: impl std::fmt::Display, quiet: Duration) -> 
 ///
 /// # Errors
 /// Those of `fetch`.
-pub fn get_or_fetch<K, V, W>(cache: &Cache<K, V, W>, key: K, fetch: impl FnOnce() -> Result<V>) -> Result<V>
+pub fn get_or_fetch<K, V, W, L>(
+    cache: &Cache<K, V, W, DefaultHashBuilder, L>,
+    key: K,
+    fetch: impl FnOnce() -> Result<V>,
+) -> Result<V>
 where
     K: Hash + Eq + Copy,
     V: Clone,
     W: Weighter<K, V> + Clone,
+    L: Lifecycle<K, V> + Clone,
 {
     match cache.get_value_or_guard(&key, Some(PATIENCE)) {
         GuardResult::Value(value) => Ok(value),

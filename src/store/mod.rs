@@ -9,10 +9,12 @@ mod counters;
 mod decode;
 mod dictionaries;
 mod encode;
+mod epoch;
 mod hangs;
 mod kept;
 mod opened;
 mod pack;
+mod parity;
 mod read_counters;
 mod reader;
 mod recreated;
@@ -28,10 +30,12 @@ pub(crate) use writer::create_pack_folders;
 pub use anew::{Candidate, Effort, Gain, Recoder};
 pub use chain::{MAX_BASE_BYTES, MAX_DEPTH};
 pub use encode::{Chunk, Earlier, difference_len};
+pub use epoch::Writing;
 pub use hangs::get_or_fetch;
 pub use kept::Plain;
 pub use opened::{MAX_CLOSED_BYTES, OpenedForm};
 pub use pack::{EntryKind, PackEntry, PackIndex, check_entry_header, entry_len, read_entry, read_index, read_time};
+pub use parity::{Healed, MAX_PERCENT};
 pub use read_counters::ReadCounts;
 pub use recreated::is_cache;
 pub use sizes::CacheSizes;
@@ -46,6 +50,7 @@ use decode::Stored;
 use dictionaries::Dictionaries;
 use encode::Encoded;
 use kept::{ChunkCache, chunk_cache};
+use parity::Healer;
 use read_counters::ReadCounters;
 use reader::PackReader;
 use recreated::Recreated;
@@ -53,7 +58,11 @@ use similar::Similar;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 use writer::{OPEN_DIR, OPEN_LOCK, Writer};
+
+/// Recovery blocks for a hundred blocks of a pack, unless the vault's settings say something else.
+pub const RECOVERY_PERCENT: u8 = 3;
 
 /// Which packs a chunk goes to, so that listing a build reads few places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +115,10 @@ pub struct Store {
     reader: PackReader,
     writer: Writer,
     counters: Arc<Counters>,
+    /// How many in this process may store.
+    writers: Arc<AtomicUsize>,
+    /// Recovery blocks for a hundred blocks of a pack; 0 for none.
+    recovery: Arc<AtomicU8>,
     similar: Similar,
     dictionaries: Dictionaries,
     recreated: Recreated,
@@ -122,10 +135,18 @@ impl Store {
     pub fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>, sizes: &CacheSizes) -> Store {
         let counters = Arc::new(Counters::default());
         let reads = Arc::new(ReadCounters::default());
+        let recovery = Arc::new(AtomicU8::new(RECOVERY_PERCENT));
         Store {
-            reader: PackReader::new(disk.clone(), catalogue.clone(), reads.clone()),
-            writer: Writer::new(disk.clone(), catalogue.clone(), counters.clone()),
+            reader: PackReader::new(
+                disk.clone(),
+                catalogue.clone(),
+                reads.clone(),
+                Arc::new(Healer::new(disk.clone())),
+            ),
+            writer: Writer::new(disk.clone(), catalogue.clone(), counters.clone(), recovery.clone()),
             counters,
+            writers: Arc::default(),
+            recovery,
             similar: Similar::new(disk.clone()),
             dictionaries: Dictionaries::new(),
             recreated: Recreated::new(disk.clone(), catalogue.clone(), sizes.recreated_bytes),
@@ -146,6 +167,54 @@ impl Store {
     /// Returns the vault's catalogue.
     pub fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
+    }
+
+    /// Writes so many recovery blocks for a hundred blocks of each pack from now on; 0 for none.
+    pub fn set_recovery(&self, percent: u8) {
+        self.recovery.store(percent.min(MAX_PERCENT), Relaxed);
+    }
+
+    /// Compares a pack with its recovery data, and makes again what is damaged.
+    ///
+    /// # Errors
+    /// `Corrupt` if more is damaged than can be made again; `NoSpace` or `Io` from the disk.
+    pub fn heal(&self, id: PackId) -> Result<Healed> {
+        let healed = parity::heal(&*self.disk, id)?;
+        if matches!(healed, Healed::Blocks(_)) {
+            self.reader.close(id);
+            self.clear_caches();
+        }
+        Ok(healed)
+    }
+
+    /// Reads and decodes all that is in a pack.
+    ///
+    /// # Errors
+    /// `Corrupt` if something of it is damaged, or a base of it; `Io` from the system.
+    pub fn read_pack(&self, id: PackId) -> Result<()> {
+        let index = self.pack_index(id)?;
+        if let Some(damage) = index.damage {
+            return Err(damage);
+        }
+        let file = self.disk.open(&writer::pack_path(id))?;
+        for entry in &index.entries {
+            check_entry_header(&*file, entry).map_err(|error| error.context(format!("pack {id}")))?;
+            // What `gc` took out may lack its bases, and nobody reads it.
+            let is_needed = !entry.kind.is_chunk() || self.catalogue.chunk(entry.id.key())?.is_some();
+            if is_needed {
+                self.read_entry(&*file, entry).map_err(|error| error.context(format!("pack {id}")))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes recovery data for a pack that is known to be sound, unless there is to be none.
+    ///
+    /// # Errors
+    /// Those of opening the pack.
+    pub fn protect(&self, id: PackId) -> Result<()> {
+        self.writer.protect(id, &*self.disk.open(&writer::pack_path(id))?);
+        Ok(())
     }
 
     /// Forgets the chunks that are kept decoded: the next reads decode theirs again.
@@ -275,7 +344,7 @@ impl Store {
         {
             return Ok(Some(Put { id, ticket: Ticket::pack(pending.ticket), stored_len: 0 }));
         }
-        Ok(self.catalogue.chunk(id.key())?.map(|_| Put { id, ticket: Ticket::default(), stored_len: 0 }))
+        Ok(self.catalogue.keeps(id.key())?.then(|| Put { id, ticket: Ticket::default(), stored_len: 0 }))
     }
 
     fn append(&self, chunk: &Chunk<'_>, encoded: &Encoded<'_>) -> Result<Put> {
@@ -348,6 +417,7 @@ impl Store {
         }
         file.write_all_at(&bytes, 0)?;
         let len = writer::seal_file(&*self.disk, &*file, &path, (id, sealed), &entries, bytes.len() as u64)?;
+        self.writer.protect(id, &*file);
         Ok(writer::new_pack(id, len, sealed, &entries))
     }
 

@@ -2,6 +2,7 @@
 
 use super::decode::Stored;
 use super::hangs::{self, Hangs, Read};
+use super::parity::Healer;
 use super::read_counters::ReadCounters;
 use super::writer::pack_path;
 use crate::catalogue::{Catalogue, ChunkPlace};
@@ -49,15 +50,42 @@ pub(super) struct PackReader {
     counters: Arc<ReadCounters>,
     files: Cache<i64, (PackId, Arc<dyn DiskFile>)>,
     hangs: Hangs,
+    healer: Arc<Healer>,
 }
 
 impl PackReader {
-    pub(super) fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>, counters: Arc<ReadCounters>) -> PackReader {
-        PackReader { disk, catalogue, counters, files: Cache::new(MAX_OPEN_PACKS), hangs: Hangs::new(hangs::PATIENCE) }
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        catalogue: Arc<Catalogue>,
+        counters: Arc<ReadCounters>,
+        healer: Arc<Healer>,
+    ) -> PackReader {
+        let (files, hangs) = (Cache::new(MAX_OPEN_PACKS), Hangs::new(hangs::PATIENCE));
+        PackReader { disk, catalogue, counters, files, hangs, healer }
     }
 
-    /// Returns the stored bytes of the chunk that lies at `place`.
+    /// Returns the stored bytes of the chunk that lies at `place`; heals its pack if that is cut off or missing.
     pub(super) fn read(&self, place: ChunkPlace) -> Result<Stored> {
+        match self.read_once(place.clone()) {
+            Err(error) if error.kind() == ErrorKind::Corrupt => match self.heal(place.pack) {
+                true => self.read_once(place),
+                false => Err(error),
+            },
+            read => read,
+        }
+    }
+
+    /// Heals a pack that cannot be read as it was written; tells whether it is worth reading once more.
+    pub(super) fn heal(&self, number: i64) -> bool {
+        let Ok(id) = self.catalogue.pack_id(number) else { return false };
+        let is_healed = self.healer.heal_for_reader(id);
+        if is_healed {
+            self.close(id);
+        }
+        is_healed
+    }
+
+    fn read_once(&self, place: ChunkPlace) -> Result<Stored> {
         let _read = self.begin(place.pack)?;
         let (pack, file) = self.file(place.pack)?;
         let in_pack = |error: Error| error.context(format!("pack {pack}"));

@@ -1,10 +1,12 @@
 //! Packs that go: first from the catalogue, then from the disk.
 
+use super::parity::parity_path;
 use super::writer::pack_path;
 use super::{EntryKind, PackIndex, Store, read_index};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::PackId;
 use std::collections::HashSet;
+use std::path::Path;
 
 impl Store {
     /// Returns what a sealed pack holds.
@@ -25,14 +27,24 @@ impl Store {
         let mut removed = 0;
         for id in self.catalogue.retired_packs()? {
             self.reader.close(id);
-            match self.disk.remove(&pack_path(id)) {
-                Ok(()) => removed += 1,
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+            // First: a reader that comes late must not make the pack again.
+            self.remove_if_there(&parity_path(id))?;
+            removed += u64::from(self.remove_if_there(&pack_path(id))?);
+            // On Windows it keeps its name as long as anybody has it open: then it stays on the list, for what it is.
+            if self.disk.open(&pack_path(id)).is_ok() {
+                continue;
             }
             self.catalogue.forget_retired(id)?;
         }
         Ok(removed)
+    }
+
+    /// Removes a file; tells whether it was there.
+    fn remove_if_there(&self, path: &Path) -> Result<bool> {
+        match self.disk.remove(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            removed => removed.map(|()| true),
+        }
     }
 
     /// Removes packs that processes sealed which were killed before they registered them, if nothing is in them alone.
@@ -69,7 +81,8 @@ impl Store {
                         return Err(Error::corrupt(message).with_hint("run `gamevault repair` first"));
                     }
                 }
-                self.disk.remove(&path)?;
+                self.remove_if_there(&parity_path(id))?;
+                self.remove_if_there(&path)?;
             }
             Ok(())
         })

@@ -5,7 +5,7 @@
 //! only taken for what is read next, so a pack that is slow holds up nobody who does not need that pack.
 
 use super::Store;
-use super::hangs::PATIENCE;
+use super::hangs::get_or_fetch;
 use super::kept::{ByLength, CountWasted, Plain};
 use super::reader::{MAX_RUN_BYTES, MAX_RUN_GAP};
 use crate::catalogue::ChunkPlace;
@@ -65,14 +65,18 @@ impl Store {
         each.map(|(&id, found)| found.map_or_else(|| self.wait_for(id, is_passing), Ok)).collect()
     }
 
-    /// Decodes those of `ids` that are not in the cache, for readers who will ask for them.
+    /// Decodes those of `ids` that are not in the cache, for readers who will ask for them; returns how many it decoded.
     ///
     /// What fails is left to the one who asks for it: he is told.
-    pub fn read_ahead(&self, ids: &[ChunkId]) {
+    pub fn read_ahead(&self, ids: &[ChunkId]) -> u64 {
+        let mut decoded = 0;
         let missing = ids.iter().copied().enumerate().filter(|(_, id)| !self.cache.contains_key(&id.key()));
         let how = Asking { is_ahead: true, is_passing: true };
         let read = self.read_together(missing.collect(), how, &mut |_, read| match read {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                decoded += 1;
+                Ok(())
+            }
             Err(error) => {
                 tracing::debug!(%error, "a chunk cannot be read ahead");
                 Ok(())
@@ -81,6 +85,7 @@ impl Store {
         if let Err(error) = read {
             tracing::debug!(%error, "chunks cannot be read ahead");
         }
+        decoded
     }
 
     /// Returns a chunk that is decoded already.
@@ -102,22 +107,11 @@ impl Store {
         if let Some(plain) = self.cached(id, is_passing) {
             return Ok(plain);
         }
-        match self.cache.get_value_or_guard(&id.key(), Some(PATIENCE)) {
-            GuardResult::Value(plain) => {
-                if plain.take_ahead() {
-                    self.reads.ahead_used.add(1);
-                }
-                Ok(plain)
-            }
-            GuardResult::Guard(guard) => {
-                let plain = Plain::new(self.get_uncached(id)?, false);
-                // It fails when somebody has inserted it meanwhile, or when it is larger than the cache.
-                let _ = guard.insert(plain.clone());
-                Ok(plain)
-            }
-            // Nobody waits for another thread that hangs: it tries by itself, and is told of the pack.
-            GuardResult::Timeout => Ok(Plain::new(self.get_uncached(id)?, false)),
+        let plain = get_or_fetch(&self.cache, id.key(), || Ok(Plain::new(self.get_uncached(id)?, false)))?;
+        if plain.take_ahead() {
+            self.reads.ahead_used.add(1);
         }
+        Ok(plain)
     }
 
     /// Gives the chunks of `wanted` that nobody else is reading to `visit`, with their indexes, and keeps them.

@@ -7,6 +7,7 @@
 use super::counters::Counters;
 use super::decode::Stored;
 use super::pack::{self, EntryKind, PackEntry};
+use super::parity;
 use super::{Class, Ticket};
 use crate::catalogue::{Catalogue, NewChunk, NewPack, PackTime};
 use crate::disk::{Disk, DiskFile};
@@ -16,6 +17,7 @@ use parking_lot::{Condvar, Mutex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 /// Length at which a pack is sealed: small enough that a crash loses little work, large enough for few files.
 const PACK_LEN: u64 = 64 << 20;
@@ -30,7 +32,7 @@ const WRITE_LEN: usize = 1 << 20;
 const ANEW: usize = 2;
 
 /// The folder of all packs.
-const PACKS_DIR: &str = "packs";
+pub(super) const PACKS_DIR: &str = "packs";
 
 /// The folder of open packs.
 pub(super) const OPEN_DIR: &str = "packs/open";
@@ -42,6 +44,8 @@ pub(super) struct Writer {
     disk: Arc<dyn Disk>,
     catalogue: Arc<Catalogue>,
     counters: Arc<Counters>,
+    /// See [`super::Store`].
+    recovery: Arc<AtomicU8>,
     /// The open packs of data, of trees, and of what is stored anew.
     open: [Mutex<Option<OpenPack>>; 3],
     /// In the order of their keys, so that one is found by the start of its key.
@@ -101,11 +105,17 @@ impl OpenPack {
 }
 
 impl Writer {
-    pub(super) fn new(disk: Arc<dyn Disk>, catalogue: Arc<Catalogue>, counters: Arc<Counters>) -> Writer {
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        catalogue: Arc<Catalogue>,
+        counters: Arc<Counters>,
+        recovery: Arc<AtomicU8>,
+    ) -> Writer {
         Writer {
             disk,
             catalogue,
             counters,
+            recovery,
             open: [Mutex::default(), Mutex::default(), Mutex::default()],
             pending: Mutex::default(),
             tickets: Mutex::default(),
@@ -237,7 +247,20 @@ impl Writer {
         self.forget_pending(&open);
         self.tickets.lock().unsealed.remove(&open.ticket);
         self.sealed.notify_all();
+        // Nobody waits for it, and the transaction is over.
+        self.protect(open.id, &*open.file);
         Ok(())
+    }
+
+    /// Writes recovery data for a sealed pack, unless there is to be none. The pack is whole without it: a failure is no failure.
+    pub(super) fn protect(&self, id: PackId, file: &dyn DiskFile) {
+        let percent = self.recovery.load(Relaxed);
+        if percent > 0
+            && let Err(error) = parity::protect(&*self.disk, id, file, percent)
+        {
+            tracing::warn!(pack = %id, %error, "a pack has no recovery data yet");
+            let _ = self.disk.remove(&parity::parity_path(id));
+        }
     }
 
     /// Waits until other threads have sealed the packs that hold bases.

@@ -2,10 +2,10 @@
 
 use super::number::{HiddenItem, Place};
 use super::types::{
-    Access, Allocation, Attr, AttrChange, Closing, Event, Handle, Kind, NodeId, Opened, RenameMode, TimeChange,
-    XattrMode,
+    Access, Allocation, Attr, AttrChange, Caching, Closing, Event, Handle, Kind, NodeId, Opened, RenameMode,
+    TimeChange, XattrMode,
 };
-use super::{Tree, control, not_a_directory, nowhere, root, snapshot};
+use super::{Tree, control, feedback, milestones, not_a_directory, notes, nowhere, root, snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::session::{At, NewNode, NodeNumber, ROOT, SetTime, Space};
 
@@ -48,6 +48,9 @@ impl Tree {
                 snapshot::attr(self, serial, node)
             }
             Place::SessionHidden(serial, item) => control::set_attr(self, serial, item, change),
+            Place::Hidden(slot, item @ (HiddenItem::Notes | HiddenItem::Draft(_))) => {
+                notes::set_attr(self, slot, item, change)
+            }
             _ => Err(self.refuse_node(node)),
         }
     }
@@ -80,7 +83,7 @@ impl Tree {
     /// # Errors
     /// `Exists`, `ReadOnly`, `Invalid` for a bad name of a session.
     pub fn make_directory(&self, at: NameAt<'_>, mode: u16) -> Result<Attr> {
-        match self.place(at.directory) {
+        match self.place_for(at)? {
             Place::Root => Err(root::refuse(at.name)),
             Place::Folder(index) => self.folder(index)?.make_directory(self, at.name, mode),
             Place::Session { serial, node } => snapshot::make(self, serial, at.within(node), NewNode::Directory, mode),
@@ -93,11 +96,15 @@ impl Tree {
     /// # Errors
     /// As [`Tree::make_directory`].
     pub fn make_file(&self, at: NameAt<'_>, mode: u16, access: Option<Access>) -> Result<(Attr, Opened)> {
-        match self.place(at.directory) {
+        match self.place_for(at)? {
             Place::Root => Err(root::refuse(at.name)),
             Place::Folder(index) => self.folder(index)?.make_file(self, at.name, mode, access),
             Place::Session { serial, node } => snapshot::make_file(self, serial, at.within(node), mode, access),
             Place::SessionHidden(serial, HiddenItem::Directory) => control::make_file(self, serial, at.name),
+            Place::Hidden(slot, HiddenItem::Directory) => {
+                let opened = Opened { handle: Handle(0), caching: Caching::Never };
+                Ok((notes::make_file(self, slot, at.name)?, opened))
+            }
             _ => Err(self.refuse_directory(at.directory)),
         }
     }
@@ -107,7 +114,7 @@ impl Tree {
     /// # Errors
     /// Those of the session.
     pub fn hold(&self, at: NameAt<'_>) -> Result<Option<(NodeId, Handle)>> {
-        match self.place(at.directory) {
+        match self.place_of_entry(at)? {
             Place::Session { serial, node } => snapshot::hold(self, serial, at.within(node)),
             _ => Ok(None),
         }
@@ -118,7 +125,7 @@ impl Tree {
     /// # Errors
     /// As [`Tree::make_directory`].
     pub fn make_symlink(&self, at: NameAt<'_>, target: &[u8]) -> Result<Attr> {
-        match self.place(at.directory) {
+        match self.place_for(at)? {
             Place::Root => Err(root::refuse(at.name)),
             Place::Folder(index) => self.folder(index)?.make_symlink(self, at.name, target),
             Place::Session { serial, node } => {
@@ -133,7 +140,7 @@ impl Tree {
     /// # Errors
     /// As [`Tree::make_directory`]; `NotPermitted` if `node` is a directory.
     pub fn link(&self, node: NodeId, at: NameAt<'_>) -> Result<Attr> {
-        match (self.place(node), self.place(at.directory)) {
+        match (self.place(node), self.place_for(at)?) {
             (Place::Session { serial, node }, Place::Session { serial: to, node: directory }) if serial == to => {
                 snapshot::link(self, serial, node, at.within(directory))
             }
@@ -149,10 +156,11 @@ impl Tree {
     /// # Errors
     /// `NotFound`, `NotEmpty`, `IsDirectory`, `NotDirectory`, `ReadOnly`; `NotPermitted` for a build.
     pub fn remove(&self, at: NameAt<'_>, kind: Kind) -> Result<()> {
-        match self.place(at.directory) {
+        match self.place_of_entry(at)? {
             Place::Folder(index) => self.folder(index)?.remove(self, at.name, kind),
             Place::Session { serial, node } => self.session(serial)?.remove(at.within(node), kind == Kind::Directory),
             Place::SessionHidden(..) => Err(Error::new(ErrorKind::NotPermitted, "hidden files cannot be removed")),
+            Place::Hidden(slot, HiddenItem::Directory) if kind != Kind::Directory => notes::remove(self, slot, at.name),
             _ => Err(self.refuse_directory(at.directory)),
         }
     }
@@ -162,7 +170,7 @@ impl Tree {
     /// # Errors
     /// `NotFound`, `Exists`, `NotEmpty`, `IsDirectory`, `NotDirectory`, `ReadOnly`.
     pub fn rename(&self, from: NameAt<'_>, to: NameAt<'_>, mode: RenameMode) -> Result<()> {
-        let (from_place, to_place) = (self.place(from.directory), self.place(to.directory));
+        let (from_place, to_place) = (self.place_of_entry(from)?, self.place_for(to)?);
         match (from_place, to_place) {
             (Place::Folder(folder @ (root::SNAPSHOT | root::WORKSPACES)), _) => {
                 snapshot::rename_session(self, folder == root::WORKSPACES, from.name, (to_place, to.name), mode)
@@ -184,6 +192,14 @@ impl Tree {
             }
             (Place::Session { .. }, _) => Err(self.refuse_directory(to.directory)),
             (Place::SessionHidden(..), _) => Err(Error::new(ErrorKind::NotPermitted, "hidden files cannot be moved")),
+            (Place::Hidden(slot, HiddenItem::Directory), Place::Hidden(other, HiddenItem::Directory))
+                if slot == other =>
+            {
+                notes::rename(self, slot, from.name, to.name, mode)
+            }
+            (Place::Folder(root::MILESTONES), Place::Folder(root::MILESTONES)) => {
+                milestones::rename(self, from.name, to.name, mode)
+            }
             _ => Err(self.refuse_directory(from.directory)),
         }
     }
@@ -196,6 +212,9 @@ impl Tree {
         match self.place(node) {
             Place::Session { serial, node } => self.session(serial)?.write(node, offset, bytes),
             Place::SessionHidden(serial, item) => control::write(self, serial, item, offset, bytes),
+            Place::Hidden(slot, item @ (HiddenItem::Notes | HiddenItem::Draft(_))) => {
+                notes::write(self, slot, item, offset, bytes)
+            }
             _ => {
                 // Who mapped a file of a build to write it has changed what the front end keeps of it, for everybody.
                 (self.events)(Event::Node(node));
@@ -279,17 +298,34 @@ impl Tree {
     /// Refuses an xattr, but for hidden files, where a copy may set what it likes and nothing is kept.
     fn refuse_xattr(&self, node: NodeId) -> Result<()> {
         match self.place(node) {
-            Place::SessionHidden(..) => Ok(()),
+            Place::SessionHidden(..) | Place::Hidden(_, HiddenItem::Notes | HiddenItem::Draft(_)) => Ok(()),
             _ => Err(self.refuse_node(node)),
         }
     }
 
+    /// Returns the place that takes a new entry `at`: its directory, or the inbox behind that.
+    fn place_for(&self, at: NameAt<'_>) -> Result<Place> {
+        match self.place(at.directory) {
+            Place::Feedback { build, sessions } => feedback::place_for(self, build, sessions, at.name),
+            place => Ok(place),
+        }
+    }
+
+    /// Returns the place that has the entry `at`: its directory, or the inbox behind that.
+    fn place_of_entry(&self, at: NameAt<'_>) -> Result<Place> {
+        match self.place(at.directory) {
+            Place::Feedback { build, sessions } => feedback::place_of_entry(self, build, sessions, at.name),
+            place => Ok(place),
+        }
+    }
+
     /// Returns the error for changing a node that cannot change.
-    fn refuse_node(&self, node: NodeId) -> Error {
+    pub(super) fn refuse_node(&self, node: NodeId) -> Error {
         match self.place(node) {
             Place::Root | Place::Folder(_) => root::read_only("the tree's own folders"),
             Place::File | Place::Content { .. } | Place::Link(_) | Place::Hidden(..) => root::read_only("a build"),
-            Place::Feedback { .. } => root::read_only("the folder of a build's playtests"),
+            Place::Feedback { .. } => root::read_only("the folder of what is known of a build"),
+            Place::Made { .. } => root::read_only("what is made from builds"),
             _ => nowhere(node),
         }
     }

@@ -89,6 +89,7 @@ pub(super) fn make_file(tree: &Tree, serial: u32, name: &[u8]) -> Result<(Attr, 
                 SessionForm::Folder | SessionForm::SingleFile => {
                     tree.commit(&session, id.unwrap_or_else(|| session.name()), None)?;
                 }
+                SessionForm::Inbox => return Err(super::feedback::no_build()),
             }
             HiddenItem::Commit
         }
@@ -136,7 +137,7 @@ pub(super) fn write(tree: &Tree, serial: u32, item: HiddenItem, offset: u64, dat
                 }
             }
         }
-        HiddenItem::Status | HiddenItem::Changes | HiddenItem::ChangesJson | HiddenItem::Directory => Err(denied()),
+        _ => Err(denied()),
     }
 }
 
@@ -195,6 +196,9 @@ fn bytes(tree: &Tree, serial: u32, item: HiddenItem) -> Result<Vec<u8>> {
         // They outlive their session for those who have them open.
         HiddenItem::Commit | HiddenItem::Abort => Ok(Vec::new()),
         HiddenItem::Directory => Err(Error::new(ErrorKind::IsDirectory, "a directory has no bytes to read")),
+        HiddenItem::Notes | HiddenItem::Certificate | HiddenItem::Draft(_) => {
+            Err(Error::not_found("a session has no such hidden file"))
+        }
     }
 }
 

@@ -1,16 +1,18 @@
 //! `/milestones`: every milestone as a read-only directory with the files of the build that it marks.
 //!
-//! A symlink made here (`ln -s ../builds/42 alpha`) sets a milestone; the next look finds the directory.
+//! A symlink made here (`ln -s ../builds/42 alpha`) sets a milestone, and so does a directory (`mkdir alpha@42`); the next look
+//! finds the directory `alpha`. It can be renamed and, empty or not, removed: the build stays.
 
 use super::Tree;
 use super::content::{Root, root_attr};
 use super::number::{Place, Slot};
 use super::root::{Folder, MILESTONES, read_only};
-use super::types::{Attr, DirEntry, DirSink, Kind, Lifetime, Looking};
+use super::types::{Attr, DirEntry, DirSink, Kind, Lifetime, Looking, RenameMode};
 use super::view::View;
 use crate::catalogue::{Build, Milestone};
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::{RefName, show};
+use crate::vault::Annotation;
 
 /// The folder.
 pub(super) struct Milestones;
@@ -30,7 +32,7 @@ impl Folder for Milestones {
         let view = tree.view()?;
         for milestone in view.milestones_after(after) {
             let Some(attr) = milestone_attr(tree, &view, milestone, looking) else { continue };
-            if !sink(DirEntry { name: milestone.name.as_str().as_bytes(), attr, cookie: milestone.serial }) {
+            if !sink(DirEntry { name: milestone.name.as_str().as_bytes(), attr, cookie: milestone.set_serial() }) {
                 tree.untold(attr.node, looking);
                 break;
             }
@@ -41,30 +43,55 @@ impl Folder for Milestones {
     fn make_symlink(&self, tree: &Tree, name: &[u8], target: &[u8]) -> Result<Attr> {
         let name = ref_name(name)?;
         let build = linked_build(&*tree.view()?, target)?;
-        if tree.view()?.milestone(name.as_str().as_bytes()).is_some() {
-            let message = format!("there is a milestone {name} already");
-            return Err(Error::new(ErrorKind::Exists, message).with_hint("use `gamevault milestone set` to move it"));
-        }
-        let milestone = tree.vault.set_milestone(&name, &build, None, Vec::new(), false)?;
+        refuse_taken(&*tree.view()?, &name)?;
+        let milestone = tree.vault.set_milestone(&name, &build, &Annotation::default(), false)?;
         tree.view()?;
         Ok(link_attr(&milestone, &build))
     }
 
-    fn remove(&self, tree: &Tree, name: &[u8], _kind: Kind) -> Result<()> {
+    fn remove(&self, tree: &Tree, name: &[u8], kind: Kind) -> Result<()> {
         match tree.view()?.milestone(name) {
-            Some(milestone) => {
-                let message = format!("milestone {} cannot be removed through the mount", milestone.name);
-                Err(Error::new(ErrorKind::NotPermitted, message).with_hint("use `gamevault milestone remove`"))
-            }
+            // A link that was just made is removed as one.
+            Some(milestone) if kind == Kind::Directory => tree.vault.remove_milestone(&milestone.name),
+            Some(_) => Err(Error::new(ErrorKind::IsDirectory, "a milestone is a directory")),
             None => Err(Error::not_found("there is no such milestone")),
         }
     }
 
     fn make_directory(&self, tree: &Tree, name: &[u8], _mode: u16) -> Result<Attr> {
-        match tree.view()?.milestone(name) {
-            Some(_) => Err(Error::new(ErrorKind::Exists, "there is a milestone of this name already")),
-            None => Err(read_only("the list of milestones")),
+        let view = tree.view()?;
+        if view.milestone(name).is_some() {
+            return Err(Error::new(ErrorKind::Exists, "there is a milestone of this name already"));
         }
+        let text = show(name);
+        let Some((name, reference)) = text.split_once('@') else {
+            return Err(read_only("the list of milestones").with_hint("name the build, too: mkdir 'alpha@42'"));
+        };
+        let (name, build) = (RefName::new(name)?, tree.vault.build(reference)?);
+        refuse_taken(&view, &name)?;
+        let milestone = tree.vault.set_milestone(&name, &build, &Annotation::default(), false)?;
+        let view = tree.view()?;
+        milestone_attr(tree, &view, &milestone, Looking::Counted)
+            .ok_or_else(|| Error::not_found(format!("build {} was forgotten meanwhile", build.id)))
+    }
+}
+
+/// Gives a milestone another name.
+pub(super) fn rename(tree: &Tree, from: &[u8], to: &[u8], mode: RenameMode) -> Result<()> {
+    let view = tree.view()?;
+    let milestone = view.milestone(from).ok_or_else(|| Error::not_found("there is no such milestone"))?;
+    if mode == RenameMode::Exchange {
+        return Err(Error::new(ErrorKind::Unsupported, "milestones do not change places"));
+    }
+    tree.vault.rename_milestone(&milestone.name, &ref_name(to)?)?;
+    tree.view().map(drop)
+}
+
+fn refuse_taken(view: &View, name: &RefName) -> Result<()> {
+    match view.milestone(name.as_str().as_bytes()) {
+        Some(taken) => Err(Error::new(ErrorKind::Exists, format!("there is a milestone {} already", taken.name))
+            .with_hint("use `gamevault milestone set --move` to move it")),
+        None => Ok(()),
     }
 }
 

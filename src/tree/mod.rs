@@ -9,15 +9,20 @@
 
 mod builds;
 mod change;
+mod changes;
 mod content;
 mod control;
 mod feedback;
 mod held;
 mod hidden;
+mod made;
 mod milestones;
+mod notes;
 mod number;
+mod platforms;
 mod resolve;
 mod root;
+mod shown;
 mod snapshot;
 mod table;
 mod types;
@@ -34,13 +39,18 @@ pub use types::{
 use crate::content::Reading;
 use crate::disk::Space;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ingest::session::AtRest;
 use crate::manifest::{Content, Timestamp};
 use crate::store::ReadCounts;
 use crate::vault::Vault;
 use control::MetaBuffers;
+use made::MadeTable;
+use notes::Desks;
 use number::{HiddenItem, Place};
+use parking_lot::Mutex;
 use root::Folder;
 use snapshot::SessionTable;
+use std::collections::HashMap;
 use std::sync::Arc;
 use table::{Node, NodeTable};
 use view::{CurrentView, View, ViewChanges};
@@ -57,6 +67,10 @@ pub struct Tree {
     folders: Vec<Box<dyn Folder>>,
     session_table: SessionTable,
     meta_buffers: MetaBuffers,
+    made: MadeTable,
+    desks: Desks,
+    /// The inboxes that could not be imported as they are, by serial.
+    uncollected: Mutex<HashMap<u32, AtRest>>,
     events: EventSink,
 }
 
@@ -71,6 +85,9 @@ impl Tree {
             folders: root::folders(),
             session_table: SessionTable::default(),
             meta_buffers: MetaBuffers::default(),
+            made: MadeTable::default(),
+            desks: Desks::default(),
+            uncollected: Mutex::default(),
             events,
         }
     }
@@ -91,6 +108,7 @@ impl Tree {
             Place::Session { serial, node } => snapshot::lookup(self, serial, node, name),
             Place::SessionHidden(serial, HiddenItem::Directory) => control::lookup(self, serial, name),
             Place::Feedback { build, sessions } => feedback::lookup_below(self, build, sessions, name),
+            Place::Made { number, node } => made::lookup(self, number, node, name),
             _ => Err(not_a_directory()),
         }
     }
@@ -108,7 +126,7 @@ impl Tree {
     pub fn names_lifetime(&self, directory: NodeId) -> Lifetime {
         match self.place(directory) {
             Place::Folder(_) | Place::Feedback { .. } => Lifetime::Short,
-            Place::SessionHidden(..) => Lifetime::Never,
+            Place::SessionHidden(..) | Place::Hidden(..) => Lifetime::Never,
             _ => Lifetime::Forever,
         }
     }
@@ -118,6 +136,7 @@ impl Tree {
         match Place::of(node) {
             Place::File | Place::Content { .. } => self.nodes.forget(node, count),
             Place::Session { serial, .. } => self.forget_session(serial, count),
+            Place::Made { number, .. } => self.made.forget(number, count),
             _ => {}
         }
     }
@@ -141,6 +160,7 @@ impl Tree {
             Place::Session { serial, node } => snapshot::attr(self, serial, node),
             Place::SessionHidden(serial, item) => control::attr(self, serial, item),
             Place::Feedback { build, sessions } => feedback::attr(self, build, sessions),
+            Place::Made { number, node } => made::attr(self, number, node),
             _ => Err(nowhere(node)),
         }
     }
@@ -158,6 +178,7 @@ impl Tree {
             Place::SessionHidden(serial, _) => Ok(Place::Session { serial, node: 0 }.node()),
             Place::Feedback { build, sessions: true } => Ok(Place::Feedback { build, sessions: false }.node()),
             Place::Feedback { .. } => Ok(Place::Folder(root::FEEDBACK).node()),
+            Place::Made { number, node } => made::parent(self, number, node),
             _ => Err(not_a_directory()),
         }
     }
@@ -174,9 +195,11 @@ impl Tree {
             Place::Root => root::list(self, after, sink),
             Place::Folder(index) => self.folder(index)?.list(self, after, looking, sink),
             Place::Content { .. } => content::list(self, directory, after, looking, sink),
-            Place::Hidden(_, HiddenItem::Directory) | Place::SessionHidden(_, HiddenItem::Directory) => Ok(()),
+            Place::Hidden(slot, HiddenItem::Directory) => hidden::content_list(self, slot, after, sink),
+            Place::SessionHidden(_, HiddenItem::Directory) => Ok(()),
             Place::Session { serial, node } => snapshot::list(self, serial, node, after, looking, sink),
             Place::Feedback { build, sessions } => feedback::list_below(self, build, sessions, after, looking, sink),
+            Place::Made { number, node } => made::list(self, number, node, after, looking, sink),
             _ => Err(not_a_directory()),
         }
     }
@@ -197,6 +220,7 @@ impl Tree {
                     Some(_) => milestones::link_target(build).into(),
                 })
             }
+            Place::Made { number, node } => made::read_link(self, number, node),
             _ => Err(Error::invalid("only a symlink has a target")),
         }
     }
@@ -208,11 +232,22 @@ impl Tree {
     pub fn open(&self, node: NodeId, access: Access) -> Result<Opened> {
         let kept = Opened { handle: Handle(0), caching: Caching::Keep };
         match self.place(node) {
+            Place::Hidden(slot, item @ (HiddenItem::Notes | HiddenItem::Draft(_))) => {
+                notes::open(self, slot, item, access)?;
+                Ok(Opened { caching: Caching::Never, ..kept })
+            }
             Place::File | Place::Hidden(..) if access.write || access.truncate => Err(root::read_only("a build")),
-            Place::File | Place::Hidden(..) => Ok(kept),
+            Place::Hidden(_, item) if item != HiddenItem::Directory => Ok(Opened { caching: Caching::Never, ..kept }),
+            Place::File => Ok(kept),
             Place::Session { serial, node } => snapshot::open(self, serial, node, access),
             Place::SessionHidden(serial, item) => control::open(self, serial, item, access),
-            Place::Root | Place::Folder(_) | Place::Content { .. } | Place::Feedback { .. } => {
+            Place::Made { number, node } if !made::is_folder(self, number, node)? => {
+                match access.write || access.truncate {
+                    true => Err(self.refuse_node(Place::Made { number, node }.node())),
+                    false => Ok(kept),
+                }
+            }
+            Place::Root | Place::Folder(_) | Place::Content { .. } | Place::Feedback { .. } | Place::Made { .. } => {
                 Err(Error::new(ErrorKind::IsDirectory, "a directory cannot be opened as a file"))
             }
             _ => Err(nowhere(node)),
@@ -246,6 +281,7 @@ impl Tree {
             Place::Hidden(slot, item) => Ok(copy_range(&hidden::content_bytes(self, slot, item)?, offset, buf)),
             Place::Session { serial, node } => self.session(serial)?.read(node, offset, buf),
             Place::SessionHidden(serial, item) => control::read(self, serial, item, offset, buf),
+            Place::Made { number, node } => made::read(self, number, node, offset, buf),
             Place::Root | Place::Folder(_) | Place::Content { .. } | Place::Feedback { .. } => {
                 Err(Error::new(ErrorKind::IsDirectory, "a directory has no bytes to read"))
             }
@@ -301,7 +337,7 @@ impl Tree {
 
     /// Tells whether neither the bytes nor the names of a node ever change.
     pub fn never_changes(&self, node: NodeId) -> bool {
-        matches!(self.place(node), Place::File | Place::Content { .. })
+        matches!(self.place(node), Place::File | Place::Content { .. } | Place::Made { .. })
     }
 
     /// Tells whether it counts who has a node open to write.

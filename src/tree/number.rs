@@ -14,6 +14,7 @@
 //! 4      slot                   item                  the hidden files of a build or milestone
 //! 5      serial of the session  item                  the hidden files of a session
 //! 6      number of the build    0, 1                  the folders of a build in /feedback
+//! 7      29 bits of hash        number in the folder  a folder that is made when it is looked into, and what is in it
 //! ```
 
 use super::types::NodeId;
@@ -52,9 +53,9 @@ impl Slot {
         Slot((build.number.0 * 2) as u32 & (PLAYTEST - 1))
     }
 
-    /// The slot of a milestone; setting the milestone anew makes another one.
+    /// The slot of a milestone; moving the milestone to another build makes another one.
     pub(super) fn of_milestone(milestone: &Milestone) -> Slot {
-        Slot((milestone.serial * 2) as u32 & (PLAYTEST - 1) | 1)
+        Slot((milestone.set_serial() * 2) as u32 & (PLAYTEST - 1) | 1)
     }
 
     /// The slot of the playtest with this number.
@@ -89,11 +90,17 @@ pub(super) enum HiddenItem {
     Changes,
     /// `changes.json`.
     ChangesJson,
+    /// `notes.md`, of a milestone.
+    Notes,
+    /// `certificate.json`, of a milestone.
+    Certificate,
+    /// A file that an editor makes beside `notes.md`, by its number.
+    Draft(u32),
 }
 
 impl HiddenItem {
-    /// All of them; the index is the item's number.
-    const ALL: [HiddenItem; 7] = [
+    /// All that have a name of their own; the index is the item's number.
+    const ALL: [HiddenItem; 9] = [
         HiddenItem::Directory,
         HiddenItem::Meta,
         HiddenItem::Status,
@@ -101,7 +108,29 @@ impl HiddenItem {
         HiddenItem::Abort,
         HiddenItem::Changes,
         HiddenItem::ChangesJson,
+        HiddenItem::Notes,
+        HiddenItem::Certificate,
     ];
+
+    /// The number of the first draft.
+    const FIRST_DRAFT: u32 = 1 << 16;
+
+    fn number(self) -> u32 {
+        match self {
+            HiddenItem::Draft(draft) => HiddenItem::FIRST_DRAFT + draft,
+            item => {
+                let index = HiddenItem::ALL.iter().position(|&other| other == item);
+                index.expect("ALL holds every item with a name") as u32
+            }
+        }
+    }
+
+    fn numbered(number: u32) -> Option<HiddenItem> {
+        match number.checked_sub(HiddenItem::FIRST_DRAFT) {
+            Some(draft) => Some(HiddenItem::Draft(draft)),
+            None => HiddenItem::ALL.get(number as usize).copied(),
+        }
+    }
 }
 
 /// Where a node stands.
@@ -140,16 +169,26 @@ pub(super) enum Place {
         /// The folder of its playtests.
         sessions: bool,
     },
+    /// A node of a made folder.
+    Made {
+        /// The folder's number in the table of made folders.
+        number: u32,
+        /// The node's number in the folder, 0 for the folder itself.
+        node: u32,
+    },
     /// A number that the tree gives to nothing.
     Nowhere,
 }
 
 impl Place {
+    /// The highest number that the upper part of a node's number has room for.
+    pub(super) const HIGH_MAX: u32 = HIGH_MASK as u32;
+
     /// Returns where the node stands.
     pub(super) fn of(node: NodeId) -> Place {
         let high = (node.0 >> 32 & HIGH_MASK) as u32;
         let low = node.0 as u32;
-        let item = || HiddenItem::ALL.get(low as usize).copied();
+        let item = || HiddenItem::numbered(low);
         match node.0 >> CLASS_SHIFT {
             0 if node == NodeId::ROOT => Place::Root,
             0 if node.0 >= FIRST_FOLDER => Place::Folder((node.0 - FIRST_FOLDER) as usize),
@@ -160,6 +199,8 @@ impl Place {
             4 => item().map_or(Place::Nowhere, |item| Place::Hidden(Slot(high), item)),
             5 => item().map_or(Place::Nowhere, |item| Place::SessionHidden(high, item)),
             6 if low <= 1 => Place::Feedback { build: high, sessions: low == 1 },
+            // All ones are no node of a front end.
+            7 if node.0 != u64::MAX => Place::Made { number: high, node: low },
             _ => Place::Nowhere,
         }
     }
@@ -171,17 +212,16 @@ impl Place {
         let number = |class: u64, high: u32, low: u32| {
             NodeId(class << CLASS_SHIFT | (u64::from(high) & HIGH_MASK) << 32 | u64::from(low))
         };
-        let index =
-            |item| HiddenItem::ALL.iter().position(|&other| other == item).expect("ALL holds every item") as u32;
         match self {
             Place::Root => NodeId::ROOT,
             Place::Folder(index) => NodeId(FIRST_FOLDER + index as u64),
             Place::Content { slot, ordinal } => number(2, slot.0, ordinal),
             Place::Link(slot) => number(2, slot.0, LINK),
             Place::Session { serial, node } => number(3, serial, node),
-            Place::Hidden(slot, item) => number(4, slot.0, index(item)),
-            Place::SessionHidden(serial, item) => number(5, serial, index(item)),
+            Place::Hidden(slot, item) => number(4, slot.0, item.number()),
+            Place::SessionHidden(serial, item) => number(5, serial, item.number()),
             Place::Feedback { build, sessions } => number(6, build, u32::from(sessions)),
+            Place::Made { number: folder, node } => number(7, folder, node),
             Place::File | Place::Nowhere => unreachable!("such a place is not numbered by itself"),
         }
     }
@@ -231,9 +271,11 @@ mod tests {
             Place::Content { slot: Slot(HIGH_MASK as u32), ordinal: LINK - 1 },
             Place::Link(slot),
             Place::Session { serial: 5, node: 70_000 },
-            Place::Hidden(slot, HiddenItem::Abort),
+            Place::Hidden(slot, HiddenItem::Certificate),
+            Place::Hidden(slot, HiddenItem::Draft(3)),
             Place::SessionHidden(3, HiddenItem::Directory),
             Place::Feedback { build: 7, sessions: true },
+            Place::Made { number: Place::HIGH_MAX, node: 3 },
             Place::Content { slot: Slot::of_playtest(9), ordinal: 4 },
         ];
         for place in places {

@@ -4,9 +4,12 @@
 
 use super::Tree;
 use super::builds::Builds;
+use super::changes::Changes;
 use super::feedback::Feedback;
+use super::made::Draft;
 use super::milestones::Milestones;
 use super::number::Place;
+use super::platforms::Platforms;
 use super::snapshot::Snapshot;
 use super::types::{Access, Attr, DirEntry, DirSink, Kind, Lifetime, Looking, NodeId, Opened};
 use super::workspaces::Workspaces;
@@ -23,10 +26,23 @@ pub(super) const SNAPSHOT: usize = 2;
 pub(super) const WORKSPACES: usize = 3;
 /// The index of `/feedback`.
 pub(super) const FEEDBACK: usize = 4;
+/// The index of `/changes`.
+pub(super) const CHANGES: usize = 5;
+
+/// The index of `/platforms`.
+pub(super) const PLATFORMS: usize = 6;
 
 /// Returns the top-level folders, in the order of their index.
 pub(super) fn folders() -> Vec<Box<dyn Folder>> {
-    vec![Box::new(Builds), Box::new(Milestones), Box::new(Snapshot), Box::new(Workspaces), Box::new(Feedback)]
+    vec![
+        Box::new(Builds),
+        Box::new(Milestones),
+        Box::new(Snapshot),
+        Box::new(Workspaces),
+        Box::new(Feedback),
+        Box::new(Changes),
+        Box::new(Platforms::default()),
+    ]
 }
 
 /// A top-level folder. What it does not override is refused, because most places cannot be written.
@@ -53,6 +69,11 @@ pub(super) trait Folder: Send + Sync {
     /// Makes a symlink in it.
     fn make_symlink(&self, _tree: &Tree, _name: &[u8], _target: &[u8]) -> Result<Attr> {
         Err(read_only(self.name()))
+    }
+
+    /// Returns the content of a made folder, the same each time; see [`super::made`].
+    fn make(&self, _tree: &Tree, of: &str) -> Result<Draft> {
+        Err(Error::not_found(format!("{} has no folder that is made of {of}", self.name())))
     }
 
     /// Removes an entry: a directory when `kind` says so, else anything that is none.

@@ -4,7 +4,7 @@
 //! removing an empty one aborts it. Below a session's root every change goes to the session itself.
 
 use super::number::Place;
-use super::root::{BUILDS, Folder, MILESTONES, SNAPSHOT, WORKSPACES};
+use super::root::{BUILDS, FEEDBACK, Folder, MILESTONES, SNAPSHOT, WORKSPACES};
 use super::types::{
     Access, Attr, Caching, Closing, DirEntry, DirSink, Event, Handle, Kind, Lifetime, Looking, NodeId, Opened,
     RenameMode,
@@ -193,6 +193,11 @@ impl Tree {
         Ok(sessions)
     }
 
+    /// Returns the sessions, if somebody has looked at one.
+    pub(super) fn opened_sessions(&self) -> Option<Arc<Sessions>> {
+        self.session_table.sessions.lock().clone()
+    }
+
     /// Returns the session with this serial.
     pub(super) fn session(&self, serial: u32) -> Result<Arc<Session>> {
         self.sessions()?.by_serial(serial).ok_or_else(|| Error::not_found("the session is gone"))
@@ -283,7 +288,7 @@ impl Tree {
 /// Returns what `name` stands for in a directory of a session.
 pub(super) fn lookup(tree: &Tree, serial: u32, directory: NodeNumber, name: &[u8]) -> Result<Option<Attr>> {
     let session = tree.session(serial)?;
-    if directory == ROOT && name == hidden::HIDDEN_NAME {
+    if directory == ROOT && name == hidden::HIDDEN_NAME && session.form() != SessionForm::Inbox {
         return Ok(Some(super::control::directory(&session)?));
     }
     let found = session.lookup(At { directory, name })?;
@@ -326,10 +331,17 @@ pub(super) fn attr(tree: &Tree, serial: u32, node: NodeNumber) -> Result<Attr> {
 /// Returns the directory above a directory of a session.
 pub(super) fn parent(tree: &Tree, serial: u32, node: NodeNumber) -> Result<NodeId> {
     let session = tree.session(serial)?;
-    if node == ROOT {
-        return Ok(Place::Folder(folder_of(session.form())).node());
+    let above = match node {
+        ROOT => None,
+        node => Some(session.parent(node)?),
+    };
+    if session.form() == SessionForm::Inbox {
+        return super::feedback::above(&session, above);
     }
-    Ok(Place::Session { serial, node: session.parent(node)? }.node())
+    Ok(match above {
+        None => Place::Folder(folder_of(session.form())).node(),
+        Some(node) => Place::Session { serial, node }.node(),
+    })
 }
 
 /// Opens a file of a session.
@@ -548,6 +560,7 @@ fn folder_of(form: SessionForm) -> usize {
     match form {
         SessionForm::Folder | SessionForm::SingleFile => SNAPSHOT,
         SessionForm::Workspace => WORKSPACES,
+        SessionForm::Inbox => FEEDBACK,
     }
 }
 

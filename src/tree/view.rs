@@ -12,6 +12,7 @@ use crate::vault::Vault;
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// One reading of the catalogue.
 #[derive(Debug, Default)]
@@ -19,13 +20,15 @@ pub(super) struct View {
     generation: u64,
     builds: BTreeMap<BuildNumber, Arc<Build>>,
     build_by_id: HashMap<String, BuildNumber>,
-    /// By serial, which a milestone gets anew each time it is set.
+    /// By the serial that a milestone gets anew each time it comes to mark another build.
     milestones: BTreeMap<u64, Arc<Milestone>>,
     milestone_by_name: HashMap<String, u64>,
     /// By number in the catalogue.
     playtests: BTreeMap<u64, Arc<Playtest>>,
     /// The numbers of the playtests of each build.
     played: BTreeMap<BuildNumber, BTreeMap<String, u64>>,
+    /// When feedback was last imported.
+    last_import: Option<Timestamp>,
 }
 
 /// Which lists differ between two views, each with the names that went away or mean something else now.
@@ -40,7 +43,7 @@ pub(super) struct ViewChanges {
 impl View {
     fn read(vault: &Vault, generation: u64) -> Result<View> {
         let builds = vault.builds()?.into_iter().map(|build| (build.number, Arc::new(build)));
-        let milestones = vault.milestones()?.into_iter().map(|milestone| (milestone.serial, Arc::new(milestone)));
+        let milestones = vault.milestones()?.into_iter().map(|milestone| (milestone.set_serial(), Arc::new(milestone)));
         let mut view = View { generation, builds: builds.collect(), ..View::default() };
         view.milestones = milestones.collect();
         view.build_by_id = view.builds.values().map(|build| (build.id.to_string(), build.number)).collect();
@@ -48,13 +51,20 @@ impl View {
             view.played.entry(playtest.build).or_default().insert(playtest.id.to_string(), number);
             view.playtests.insert(number, Arc::new(playtest));
         }
-        view.milestone_by_name = view.milestones.values().map(|one| (one.name.to_string(), one.serial)).collect();
+        let last_import = vault.feedback_batches()?.iter().map(|batch| batch.created).max();
+        view.last_import = last_import.map(|time| SystemTime::from(time).into());
+        view.milestone_by_name = view.milestones.values().map(|one| (one.name.to_string(), one.set_serial())).collect();
         Ok(view)
     }
 
     /// Returns the build with this id, spelled as it was given.
     pub(super) fn build(&self, id: &[u8]) -> Option<&Arc<Build>> {
         self.builds.get(self.build_by_id.get(std::str::from_utf8(id).ok()?)?)
+    }
+
+    /// Returns the build with this number.
+    pub(super) fn numbered(&self, number: u64) -> Option<&Arc<Build>> {
+        self.builds.get(&BuildNumber(number))
     }
 
     /// Returns the builds after number `after`.
@@ -70,13 +80,18 @@ impl View {
     /// Returns when the last change was made; the same for every reading of the same catalogue.
     pub(super) fn newest(&self) -> Option<Timestamp> {
         let builds = self.latest().map(|build| build.created);
-        let milestones = self.milestones.last_key_value().map(|(_, milestone)| milestone.created);
+        let milestones = self.milestones.values().map(|milestone| milestone.recorded()).max();
         builds.max(milestones)
     }
 
     /// Returns when the last playtest ended.
     pub(super) fn last_played(&self) -> Option<Timestamp> {
         self.playtests.values().map(|playtest| playtest.ended).max()
+    }
+
+    /// Returns when feedback was last imported.
+    pub(super) fn last_import(&self) -> Option<Timestamp> {
+        self.last_import
     }
 
     /// Returns the milestone of this name, spelled as it was given.
@@ -107,12 +122,6 @@ impl View {
             SlotOwner::Playtest(number) => self.playtests.get(&number),
             SlotOwner::Build(_) | SlotOwner::Milestone(_) => None,
         }
-    }
-
-    /// Returns the builds after number `after` of which there are playtests.
-    pub(super) fn played_after(&self, after: u64) -> impl Iterator<Item = &Arc<Build>> {
-        let played = self.played.range(BuildNumber(after.saturating_add(1))..);
-        played.filter_map(|(number, _)| self.builds.get(number))
     }
 
     /// Returns the playtests of a build with a number after `after`.

@@ -1,11 +1,12 @@
 //! The vault's config file, `vault.toml`.
 
-use super::IdleRules;
+use super::{IdleRules, ScrubRules};
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::ingest::session::{AutoCommit, FinishRules, SessionRules};
+use crate::store::{MAX_PERCENT, RECOVERY_PERCENT};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) const FILE: &str = "vault.toml";
@@ -71,6 +72,9 @@ const MAX_IDLE_MINUTES: f64 = 1440.0;
 /// More GiB than any disk has.
 const MAX_GIB: f64 = 1e9;
 
+/// The longest time for which a forgotten build is kept: a hundred years.
+const MAX_GRACE_DAYS: f64 = 36_500.0;
+
 /// What is written in `vault.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Config {
@@ -93,6 +97,18 @@ pub(super) struct Config {
     /// How much is kept to be read fast.
     #[serde(default)]
     cache: CacheConfig,
+    /// Whether a mount reads ahead of programs.
+    #[serde(default)]
+    warm_up: WarmUpConfig,
+    /// How long forgotten builds can be recalled.
+    #[serde(default)]
+    forget: ForgetConfig,
+    /// From how much damage packs can be healed.
+    #[serde(default)]
+    recovery: RecoveryConfig,
+    /// When a mount goes through all packs.
+    #[serde(default)]
+    scrub: ScrubConfig,
 }
 
 /// The programs that go over everything.
@@ -117,12 +133,15 @@ struct SessionConfig {
     quiet_seconds: f64,
     /// See [`SessionRules::spool_limit`], in MiB.
     spool_mib: u64,
+    /// Where games record plays, which a mount takes in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plays: Option<PathBuf>,
 }
 
 impl Default for SessionConfig {
     fn default() -> SessionConfig {
         let SessionRules { finish: FinishRules { auto_commit, quiet }, spool_limit, .. } = SessionRules::default();
-        SessionConfig { auto_commit, quiet_seconds: quiet.as_secs_f64(), spool_mib: spool_limit >> 20 }
+        SessionConfig { auto_commit, quiet_seconds: quiet.as_secs_f64(), spool_mib: spool_limit >> 20, plays: None }
     }
 }
 
@@ -152,6 +171,64 @@ struct CacheConfig {
     hot_gib: Option<f64>,
 }
 
+/// The table `forget`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ForgetConfig {
+    /// Days for which a forgotten build can be recalled.
+    grace_days: f64,
+}
+
+impl Default for ForgetConfig {
+    fn default() -> ForgetConfig {
+        ForgetConfig { grace_days: 14.0 }
+    }
+}
+
+/// The table `recovery`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RecoveryConfig {
+    /// Recovery data in per cent of the packs; 0 for none.
+    percent: u8,
+}
+
+impl Default for RecoveryConfig {
+    fn default() -> RecoveryConfig {
+        RecoveryConfig { percent: RECOVERY_PERCENT }
+    }
+}
+
+/// The table `scrub`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ScrubConfig {
+    enabled: bool,
+    /// See [`ScrubRules::every`].
+    every_days: f64,
+    /// See [`ScrubRules::bytes_per_second`].
+    mib_per_second: u32,
+}
+
+impl Default for ScrubConfig {
+    fn default() -> ScrubConfig {
+        ScrubConfig { enabled: true, every_days: 30.0, mib_per_second: 16 }
+    }
+}
+
+/// The table `warm_up`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct WarmUpConfig {
+    enabled: bool,
+}
+
+impl Default for WarmUpConfig {
+    fn default() -> WarmUpConfig {
+        WarmUpConfig { enabled: true }
+    }
+}
+
 /// What becomes of the projects of engines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -171,6 +248,10 @@ enum Caches {
 }
 
 impl Config {
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     pub(super) fn new() -> Result<Config> {
         let mut id = [0; 16];
         getrandom::fill(&mut id)
@@ -184,12 +265,20 @@ impl Config {
             crawlers: Crawlers::default(),
             optimize: OptimizeConfig::default(),
             cache: CacheConfig::default(),
+            warm_up: WarmUpConfig::default(),
+            forget: ForgetConfig::default(),
+            recovery: RecoveryConfig::default(),
+            scrub: ScrubConfig::default(),
         })
     }
 
-    /// Returns by what rules sessions go.
+    /// Returns the folder in which games record plays; `None` if there is none.
+    pub(super) fn plays_folder(&self) -> Option<&Path> {
+        self.sessions.plays.as_deref()
+    }
+
     pub(super) fn session_rules(&self) -> SessionRules {
-        let SessionConfig { auto_commit, quiet_seconds, spool_mib } = self.sessions;
+        let SessionConfig { auto_commit, quiet_seconds, spool_mib, .. } = self.sessions;
         let finish = FinishRules { auto_commit, quiet: Duration::from_secs_f64(quiet_seconds) };
         SessionRules { finish, spool_limit: spool_mib.saturating_mul(1 << 20), keep_caches: self.keeps_caches() }
     }
@@ -208,6 +297,28 @@ impl Config {
     /// Returns the most bytes of hot copies, if that is said.
     pub(super) fn hot_bytes(&self) -> Option<u64> {
         self.cache.hot_gib.map(|gib| (gib * f64::from(1 << 30)) as u64)
+    }
+
+    /// Tells whether a mount reads ahead of programs by what they read the last time.
+    pub(super) fn warms_up(&self) -> bool {
+        self.warm_up.enabled
+    }
+
+    /// Returns for how many seconds a forgotten build can be recalled.
+    pub(super) fn grace_secs(&self) -> i64 {
+        (self.forget.grace_days * 86_400.0) as i64
+    }
+
+    /// Returns when and how fast a mount goes through all packs; `None` if it never does.
+    pub(super) fn scrub_rules(&self) -> Option<ScrubRules> {
+        let ScrubConfig { enabled, every_days, mib_per_second } = self.scrub;
+        let every = Duration::try_from_secs_f64(every_days * 86_400.0).unwrap_or(Duration::MAX);
+        enabled.then(|| ScrubRules { every, bytes_per_second: u64::from(mib_per_second) << 20 })
+    }
+
+    /// Returns how much recovery data packs get, in per cent; 0 for none.
+    pub(super) fn recovery_percent(&self) -> u8 {
+        self.recovery.percent
     }
 
     /// Tells whether the caches of engine projects are kept.
@@ -246,6 +357,14 @@ impl Config {
         if let Some(gib) = config.cache.hot_gib.filter(|gib| !(0.0..=MAX_GIB).contains(gib)) {
             let message = format!("{} says hot_gib = {gib}", path.display());
             return Err(Error::invalid(message).with_hint("give a number of GiB, 0 for none"));
+        }
+        if !(0.0..=MAX_GRACE_DAYS).contains(&config.forget.grace_days) {
+            let message = format!("{} says grace_days = {}", path.display(), config.forget.grace_days);
+            return Err(Error::invalid(message).with_hint("give a number of days from 0 to 36500"));
+        }
+        if config.recovery.percent > MAX_PERCENT {
+            let message = format!("{} says percent = {} of recovery data", path.display(), config.recovery.percent);
+            return Err(Error::invalid(message).with_hint(format!("give a number from 0, for none, to {MAX_PERCENT}")));
         }
         if config.format != FORMAT {
             let message = format!("{} says format {}; this program knows {FORMAT}", path.display(), config.format);

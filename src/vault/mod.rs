@@ -1,33 +1,60 @@
 //! The library's face: a vault, opened, with one verb a file.
 
 mod builds;
+mod certify;
+mod changes;
+mod chunk_marks;
 mod config;
+mod explain;
+mod feedback;
+mod find;
+mod forget;
+mod gc;
+mod heal;
+mod history;
 mod hot;
 mod milestones;
 mod mounts;
 mod optimize;
+mod platforms;
 mod plays;
 mod playtests;
 mod repair;
 mod restore;
+mod scrub;
 mod sessions;
 mod snapshot;
+mod starts;
 mod stats;
+mod tree_hash;
 mod usage;
 mod verify;
 
+pub use certify::CertificateCheck;
+pub use explain::{Alone, Explanation, FileGrowth};
+pub use feedback::{
+    Collected, DeployOptions, ForgetFeedback, ForgottenFeedback, ImportOptions, ImportReport, Relinked, Stamped,
+};
+pub use find::{BuildRange, FoundPath, PathGlob};
+pub use forget::{Forgotten, KeepRules, Planned, Reason};
+pub use gc::{GcOptions, GcReport};
+pub use history::{BelowCounts, PathVersion, ThingKind, VersionChange};
 pub use hot::{HotCopies, MIN_HOT_LEN};
+pub use milestones::{Annotation, MAX_NOTES_LEN, MILESTONE_KINDS};
 pub use mounts::{MountRecord, Passthrough};
 pub use optimize::{IdleRules, LastOptimize, OptimizeOptions, OptimizeReport};
+pub use platforms::{Platforms, SettingChange};
 pub use plays::{Play, PlayStart};
 pub use repair::RepairReport;
-pub use restore::{RestoreOptions, RestoreReport};
+pub use restore::{RestoreOptions, RestoreReport, RollBackOptions, RollBackReport};
+pub use scrub::{Scrub, ScrubRules};
 pub use snapshot::{SnapshotOptions, SnapshotReport};
+pub use starts::MAX_STARTS;
 pub use stats::{Grouping, Stats, StatsOptions, StatsRow, VaultStats};
 pub use verify::{VerifyOptions, VerifyReport};
 
-use crate::catalogue::{Build, Catalogue};
-use crate::compare::{self, Diff};
+use crate::catalogue::Catalogue;
+use crate::catalogue::feedback::FeedbackIndex;
 use crate::content::Reader;
 use crate::disk::{Disk, DiskFile, LocalDisk, Space, SystemFile};
 use crate::error::{Error, ErrorKind, Result};
@@ -70,6 +97,8 @@ pub struct Vault {
     store: Arc<Store>,
     reader: Arc<Reader>,
     config: Config,
+    /// Opened by the first who needs it.
+    feedback: Mutex<Option<Arc<FeedbackIndex>>>,
     /// Held shared for as long as the vault is open.
     _lock: Arc<dyn DiskFile>,
     /// The locked records of this process's mounts.
@@ -139,13 +168,28 @@ impl Vault {
             tracing::info!(left_over, "removed packs that a killed process left unfinished");
         }
         let store = Arc::new(Store::new(disk.clone(), catalogue, sizes));
+        store.set_recovery(config.recovery_percent());
         let reader = Arc::new(Reader::new(store.clone(), sizes));
-        Ok(Vault { dir, disk, store, reader, config, _lock: lock, mounts: Mutex::default() })
+        Ok(Vault {
+            dir,
+            disk,
+            store,
+            reader,
+            config,
+            feedback: Mutex::default(),
+            _lock: lock,
+            mounts: Mutex::default(),
+        })
     }
 
     /// Tells whether `dir` holds a vault.
     pub fn is_vault(dir: &Path) -> bool {
         dir.join(config::FILE).is_file() && dir.join("packs").is_dir()
+    }
+
+    /// Returns the random name that stays with the vault wherever it is moved.
+    pub fn id(&self) -> &str {
+        self.config.id()
     }
 
     /// Returns the vault's directory, absolute.
@@ -179,6 +223,11 @@ impl Vault {
         &self.reader
     }
 
+    /// Returns the folder in which games record plays, which a mount takes in; `None` if the vault's config names none.
+    pub fn plays_folder(&self) -> Option<&Path> {
+        self.config.plays_folder()
+    }
+
     /// Returns which sessions become builds without being told, as the config file said when the vault was opened.
     pub fn session_rules(&self) -> SessionRules {
         self.config.session_rules()
@@ -192,6 +241,36 @@ impl Vault {
     /// Returns when a mount is to make older builds smaller; `None` if it never is.
     pub fn idle_rules(&self) -> Option<IdleRules> {
         self.config.idle_rules()
+    }
+
+    /// Returns when a mount is to go through all packs; `None` if it never is.
+    pub fn scrub_rules(&self) -> Option<ScrubRules> {
+        self.config.scrub_rules()
+    }
+
+    /// Tells whether a mount reads ahead of programs by what they read the last time.
+    pub fn warms_up(&self) -> bool {
+        self.config.warms_up()
+    }
+
+    /// Takes the lock `file` of work that one process does at a time.
+    fn lock_work(&self, file: &str, busy: &str) -> Result<Arc<dyn DiskFile>> {
+        let path = Path::new(file);
+        let open = || self.disk.open_writable(path);
+        let lock = open().or_else(|error| match error.kind() {
+            ErrorKind::NotFound => match self.disk.create(path) {
+                Err(error) if error.kind() == ErrorKind::Exists => open(),
+                result => result,
+            },
+            _ => Err(error),
+        })?;
+        match try_lock_for_a_moment(&*lock, true)? {
+            true => Ok(lock),
+            false => {
+                let message = format!("the vault {} {busy}", self.dir().display());
+                Err(Error::new(ErrorKind::Busy, message).with_hint("let the other process end, or stop it"))
+            }
+        }
     }
 
     /// Returns the chunk store.
@@ -215,16 +294,6 @@ impl Vault {
     /// Those of the catalogue.
     pub fn foreign_generation(&self) -> Result<Option<u64>> {
         Ok(self.store.catalogue().foreign_version()?.map(|version| version as u64))
-    }
-
-    /// Compares two builds; with `paths`, only those files and folders.
-    ///
-    /// Folders that are the same in both are not looked into.
-    ///
-    /// # Errors
-    /// `NotFound` if a path is in neither build; `Corrupt` if a manifest is damaged.
-    pub fn diff(&self, old: &Build, new: &Build, paths: &[String]) -> Result<Diff> {
-        compare::diff(&self.reader, old, new, paths)
     }
 }
 

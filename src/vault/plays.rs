@@ -9,11 +9,10 @@
 //! A play whose process was killed is there until somebody finishes it: nobody holds its lock then.
 
 use super::{Vault, try_lock_for_a_moment};
-use crate::catalogue::{PlayEnding, Playtest, Record};
+use crate::catalogue::{PlayEnding, Playtest};
 use crate::disk::DiskFile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::BuildNumber;
-use crate::ingest::directory::{EarlierTree, Source, ingest_directory};
 use crate::manifest::Timestamp;
 use crate::name::RefName;
 use crate::progress::Progress;
@@ -149,14 +148,8 @@ impl Vault {
         ignore: &[String],
         progress: &Progress,
     ) -> Result<Playtest> {
-        // Saves of one play are mostly those of the one before.
-        let earlier =
-            EarlierTree { reader: self.reader(), root: self.playtests()?.last().map(|playtest| playtest.root.id) };
-        let path = play.session_dir.as_path();
-        let source = Source { path, excluded: &[], ignore, keep_caches: true, read_all: true, earlier };
-        let tree = ingest_directory(self.store(), &source, progress)?;
-        self.store().flush()?;
-        assert!(self.store().is_durable(tree.ticket)?, "a flush makes every ticket given out before durable or lost");
+        let _writing = self.store().begin_writing()?;
+        let tree = self.store_session(&play.session_dir, ignore, &play.id, play.start.build, progress)?;
         let PlayStart { build, command, workspace, workspace_stays, host, started, .. } = play.start.clone();
         let playtest = Playtest {
             id: play.id.clone(),
@@ -167,15 +160,13 @@ impl Vault {
             ending,
             workspace: workspace_stays.then_some(workspace),
             host,
+            player: None,
+            platform: None,
             root: tree.root,
             attributes: tree.attributes,
             stored_bytes: tree.stored_bytes,
         };
-        let record = Record::Playtest(Box::new(playtest.clone()));
-        self.store().catalogue().publish(|publish| {
-            publish.add_pack(&self.store().write_records(std::slice::from_ref(&record), publish.next_pack_time()?)?)?;
-            publish.add_record(&record)
-        })?;
+        self.publish_playtest(&playtest)?;
         self.remove_play(play)?;
         Ok(playtest)
     }

@@ -1,5 +1,6 @@
 //! The catalogue is made anew from packs alone.
 
+use super::feedback::INDEX;
 use super::{CATALOGUE, Vault, lock};
 use crate::catalogue::{Build, Catalogue, Milestone, NewChunk, NewPack, PackTime, Playtest, Record};
 use crate::disk::{Disk, LocalDisk};
@@ -56,6 +57,8 @@ impl Vault {
         publish_records(&disk, &catalogue, records, &mut report)?;
         catalogue.checkpoint()?;
         drop(catalogue);
+        // Playtests have other numbers now: the index over feedback is made anew when it is needed.
+        remove_database(&*disk, INDEX)?;
         remove_database(&*disk, CATALOGUE)?;
         disk.rename(Path::new(REBUILT), Path::new(CATALOGUE))?;
         disk.sync_dir(Path::new(""))?;
@@ -63,7 +66,8 @@ impl Vault {
     }
 }
 
-fn remove_database(disk: &dyn Disk, name: &str) -> Result<()> {
+/// Removes a database, and what SQLite has beside it.
+pub(super) fn remove_database(disk: &dyn Disk, name: &str) -> Result<()> {
     for suffix in ["", "-wal", "-shm"] {
         match disk.remove(Path::new(&format!("{name}{suffix}"))) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -97,6 +101,8 @@ fn index_packs(
         progress.add_files(1);
         progress.add_bytes(len);
     }
+    // Nobody can read these, so nobody must take them for stored.
+    catalogue.remove_baseless()?;
     Ok(records)
 }
 
@@ -140,7 +146,13 @@ fn parse_record(plain: &[u8]) -> Result<Record> {
     let number = match &record {
         Record::Build(build) => build.number.0,
         Record::Playtest(playtest) => playtest.build.0,
-        Record::Milestone(Milestone { serial, .. }) | Record::MilestoneRemoved { serial, .. } => *serial,
+        Record::Milestone(milestone) => milestone.serial,
+        Record::FeedbackBatch(batch) => batch.order,
+        Record::Deployment(deployment) => deployment.serial,
+        Record::MilestoneRemoved { serial, .. }
+        | Record::BuildForgotten { serial, .. }
+        | Record::BuildRecalled { serial, .. }
+        | Record::BuildRemoved { serial, .. } => *serial,
     };
     match number {
         1..=MAX_NUMBER => Ok(record),
@@ -155,19 +167,21 @@ fn publish_records(
     report: &mut RepairReport,
 ) -> Result<()> {
     let (playtests, records) = take_playtests(records);
+    let forgetting = forgetting(&records);
+    let feedback = feedback(&records);
     let (builds, milestones, last_serial) = sort_records(records);
     let (builds, renamed) = place_builds(builds, &mut report.problems)?;
     catalogue.publish(|publish| {
         if !renamed.is_empty() {
             publish.add_pack(&write_anew(disk, catalogue, &renamed, publish.next_pack_time()?)?)?;
         }
-        let mut numbers = HashSet::new();
+        let (mut numbers, mut marked) = (HashSet::new(), HashSet::new());
         for build in builds {
             numbers.insert(build.number);
             report.builds += 1;
             publish.add_record(&Record::Build(Box::new(build)))?;
         }
-        // Removals count as well: a serial is never given out twice. First, for there may be a milestone of this name.
+        // Removals count as well. First, for there may be a milestone of this name.
         let (name, created) = (RefName::new("none")?, Timestamp::now());
         publish.add_record(&Record::MilestoneRemoved { name, serial: last_serial, created })?;
         for milestone in milestones {
@@ -177,7 +191,8 @@ fn publish_records(
                 continue;
             }
             report.milestones += 1;
-            publish.add_record(&Record::Milestone(milestone))?;
+            marked.insert(milestone.build);
+            publish.add_record(&Record::Milestone(Box::new(milestone)))?;
         }
         for playtest in playtests {
             if !numbers.contains(&playtest.build) {
@@ -187,8 +202,66 @@ fn publish_records(
             report.playtests += 1;
             publish.add_record(&Record::Playtest(Box::new(playtest)))?;
         }
+        for record in feedback {
+            publish.add_record(&record)?;
+        }
+        // Last: a build that is forgotten has its place and its id among the others.
+        for record in &forgetting {
+            match record {
+                Record::BuildForgotten { build, .. } if marked.contains(build) => {
+                    report.problems.push(format!("build {build} stays, though it was forgotten: a milestone marks it"));
+                }
+                record => publish.add_record(record)?,
+            }
+        }
         Ok(())
     })
+}
+
+/// Returns what was forgotten, recalled and removed, in that order.
+///
+/// A serial stands on several records when a process was killed before it published: the newest one was.
+fn forgetting(records: &[Record]) -> Vec<Record> {
+    let mut by_serial: BTreeMap<u64, (Timestamp, &Record)> = BTreeMap::new();
+    for record in records {
+        let (Record::BuildForgotten { serial, created, .. }
+        | Record::BuildRecalled { serial, created, .. }
+        | Record::BuildRemoved { serial, created, .. }) = record
+        else {
+            continue;
+        };
+        let known = by_serial.entry(*serial).or_insert((*created, record));
+        if known.0 < *created {
+            *known = (*created, record);
+        }
+    }
+    by_serial.into_values().map(|(_, record)| record.clone()).collect()
+}
+
+/// Returns the imports of feedback, each as its last revision has it, and the deployments.
+///
+/// Of several with one place the newest was published: the others were written by processes that were killed before.
+fn feedback(records: &[Record]) -> Vec<Record> {
+    let (mut batches, mut deployments) = (BTreeMap::new(), BTreeMap::new());
+    for record in records {
+        match record {
+            Record::FeedbackBatch(batch) => {
+                let known = batches.entry(batch.order).or_insert(((batch.revision, batch.created), record));
+                if known.0 < (batch.revision, batch.created) {
+                    *known = ((batch.revision, batch.created), record);
+                }
+            }
+            Record::Deployment(deployment) => {
+                let known = deployments.entry(deployment.serial).or_insert((deployment.recorded, record));
+                if known.0 < deployment.recorded {
+                    *known = (deployment.recorded, record);
+                }
+            }
+            _ => {}
+        }
+    }
+    let batches = batches.into_values().map(|(_, record)| record);
+    batches.chain(deployments.into_values().map(|(_, record)| record)).cloned().collect()
 }
 
 /// Takes the playtests out of the records, each once, in the order in which they ended.
@@ -223,10 +296,15 @@ fn sort_records(records: Vec<Record>) -> (Vec<Build>, Vec<Milestone>, u64) {
         match record {
             Record::Build(build) => builds.push(*build),
             Record::Milestone(milestone) => {
-                note(milestone.serial, milestone.created, milestone.name.clone(), Some(milestone));
+                note(milestone.serial, milestone.recorded(), milestone.name.clone(), Some(*milestone));
             }
             Record::MilestoneRemoved { name, serial, created } => note(serial, created, name, None),
-            Record::Playtest(_) => {}
+            Record::Playtest(_)
+            | Record::FeedbackBatch(_)
+            | Record::Deployment(_)
+            | Record::BuildForgotten { .. }
+            | Record::BuildRecalled { .. }
+            | Record::BuildRemoved { .. } => {}
         }
     }
     let last_serial = by_serial.keys().next_back().copied().unwrap_or(0);

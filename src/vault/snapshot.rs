@@ -78,6 +78,7 @@ impl Vault {
         }
         let path = source.canonicalize().map_err(|error| Error::io("find", source, error))?;
         self.refuse_own_folders(&path)?;
+        let _writing = self.store().begin_writing()?;
         let earlier = self.earlier_tree(&path)?;
         let (tree, single_file) = match path.is_dir() {
             true => {

@@ -53,6 +53,15 @@ fn two_hundred_optimizes_are_killed() {
 
 #[test]
 #[ignore = "takes minutes"]
+fn two_hundred_gcs_are_killed() {
+    let seed = seed();
+    for vault in 0..200 / ROUNDS_A_VAULT as u64 {
+        kills::kill_gcs(seed.wrapping_add(vault), ROUNDS_A_VAULT);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes"]
 fn forty_repairs_are_killed() {
     let seed = seed();
     for vault in 0..40 / ROUNDS_A_VAULT as u64 {

@@ -2,6 +2,7 @@
 //!
 //! Every test runs the real program in a home of its own, with an environment that holds nothing of the machine's.
 
+use crate::support::unprotect;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -326,6 +327,26 @@ fn a_build_is_found_by_all_its_names() {
 }
 
 #[test]
+fn pages_are_written_whole_and_patches_are_of_lines() {
+    let home = Home::with_builds();
+    for arguments in [&["diff", "1", "2", "--html", "page.html"][..], &["report", "1..2", "--html", "page.html"]] {
+        home.run(arguments).succeeds();
+        let page = std::fs::read_to_string(home.path("page.html")).unwrap();
+        assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"), "{arguments:?}");
+        std::fs::remove_file(home.path("page.html")).unwrap();
+    }
+    home.run(["report", "2..1"]).fails(2);
+    home.run(["report", "1"]).fails(2);
+    assert!(home.run(["diff", "1", "2", "--by", "class"]).succeeds().stdout.contains("containers"));
+    assert!(home.run(["diff", "1", "2", "--stat"]).succeeds().stdout.contains("GROWTH"));
+    let quiet = home.run(["diff", "1", "2", "-q"]).succeeds().stdout;
+    assert!(quiet.lines().any(|line| line == "data/level3.pak"), "{quiet}");
+    let explained = home.run(["stats", "--explain", "2"]).succeeds().stdout;
+    assert!(explained.starts_with("2 has ") && explained.contains("FREED"), "{explained}");
+    home.run(["stats", "--explain", "1", "2"]).fails(2);
+}
+
+#[test]
 fn diff_tells_what_changed() {
     let home = Home::with_builds();
     let ended = home.run(["diff", "1", "2"]).succeeds();
@@ -393,6 +414,7 @@ fn damage_is_found_and_ends_with_6() {
     let whole = home.run(["verify", "1", "--read-data", "--json"]).succeeds().data();
     assert!(whole["bytes_checked"].as_u64().unwrap() >= 300_000, "{whole}");
 
+    unprotect(&home.vault());
     let pack = home.pack();
     let mut bytes = std::fs::read(&pack).unwrap();
     let middle = bytes.len() / 2;
@@ -649,6 +671,10 @@ fn every_command_answers_with_one_object() {
         &["show", "1"],
         &["restore", "1", "out"],
         &["diff", "1", "2"],
+        &["diff", "1", "2", "--patch"],
+        &["diff", "1", "2", "--by", "class"],
+        &["stats", "--explain"],
+        &["report"],
         &["milestone", "set", "beta", "1"],
         &["milestone", "list"],
         &["milestone", "show", "beta"],

@@ -1,7 +1,7 @@
 //! Damage is found and named, and never becomes wrong bytes.
 
 use crate::support::seed::seed;
-use crate::support::{Scene, flips, make_game, read_tree};
+use crate::support::{Scene, flips, make_game, read_tree, unprotect};
 use gamevault::progress::Progress;
 use gamevault::vault::{RestoreOptions, VerifyOptions};
 use gamevault::{ErrorKind, Vault};
@@ -27,13 +27,15 @@ fn flip(path: &Path, offset: u64) {
 }
 
 fn problems(vault: &Vault) -> Vec<String> {
-    vault.verify(&VerifyOptions { builds: vec![], read_data: true }, &Progress::new()).unwrap().problems
+    vault.verify(&VerifyOptions { read_data: true, ..VerifyOptions::default() }, &Progress::new()).unwrap().problems
 }
 
+/// Without recovery data: that is what `recovery.rs` is about.
 fn scene_with_a_game() -> Scene {
     let scene = Scene::new();
     make_game(&scene.path("game"));
     scene.snapshot("game");
+    unprotect(&scene.path("vault"));
     scene.reopen()
 }
 

@@ -15,6 +15,7 @@ use gamevault::manifest::{
 };
 use gamevault::name::FileName;
 use gamevault::store::{Class, PackEntry, read_entry, read_index};
+use gamevault::vault::Annotation;
 use gamevault::{Error, ErrorKind, Result, Vault};
 use rand::RngExt;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -324,8 +325,9 @@ fn records() {
     make_game(&scene.path("game"));
     let build = scene.snapshot("game").build;
     let name = gamevault::name::RefName::new("alpha").unwrap();
-    let milestone = scene.vault.set_milestone(&name, &build, Some("words".into()), vec!["a".into()], false).unwrap();
-    let samples = [Record::Build(Box::new(build)), Record::Milestone(milestone)];
+    let annotation = Annotation { message: Some("words".into()), tags: vec!["a".into()], ..Annotation::default() };
+    let milestone = scene.vault.set_milestone(&name, &build, &annotation, false).unwrap();
+    let samples = [Record::Build(Box::new(build)), Record::Milestone(Box::new(milestone))];
     let samples = samples.map(|record| serde_json::to_vec(&record).unwrap());
     for_each_mutation(&samples, INPUTS, |bytes| {
         let decoded = bounded(bytes.len() * BYTES_A_BYTE + BYTES_AT_ALL, || serde_json::from_slice::<Record>(&bytes));

@@ -61,7 +61,7 @@ fn check_builds(stage: &Stage) {
         let (source, build) = (format!("source{number}"), format!("builds/b{number}"));
         assert_same(&stage.fixture.path(&source), &stage.path(&build));
     }
-    let options = VerifyOptions { builds: vec![], read_data: true };
+    let options = VerifyOptions { read_data: true, ..VerifyOptions::default() };
     assert_eq!(stage.fixture.vault.verify(&options, &Progress::new()).unwrap().problems, Vec::<String>::new());
 }
 

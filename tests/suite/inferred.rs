@@ -5,7 +5,7 @@ use crate::support::faulty::{Fault, FaultyDisk};
 use gamevault::catalogue::{Build, Completeness};
 use gamevault::mount::{MountOptions, mount};
 use gamevault::progress::Progress;
-use gamevault::vault::{Vault, VerifyOptions};
+use gamevault::vault::{Annotation, Vault, VerifyOptions};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -324,7 +324,7 @@ fn a_paused_copy_supersedes_what_it_became() {
     stage.run("cp -a SRC/data DST", "x");
     stage.wait_for_state("x", "committed");
     let first = stage.fixture.vault.build("x").unwrap();
-    stage.fixture.vault.set_milestone(&"alpha".parse().unwrap(), &first, None, Vec::new(), false).unwrap();
+    stage.fixture.vault.set_milestone(&"alpha".parse().unwrap(), &first, &Annotation::default(), false).unwrap();
     // Goes on with what it holds: a directory, and a file that it opens again.
     let held = fs::metadata(stage.session("x/data")).unwrap().ino();
     stage.run("cp -a SRC/many DST", "x");

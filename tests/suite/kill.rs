@@ -20,6 +20,11 @@ fn a_killed_optimize_loses_nothing_and_goes_on() {
 }
 
 #[test]
+fn a_killed_gc_loses_nothing_that_is_needed() {
+    kills::kill_gcs(seed(), 8);
+}
+
+#[test]
 fn a_killed_repair_loses_nothing() {
     kills::kill_repairs(seed(), 12);
 }

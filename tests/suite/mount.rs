@@ -3,6 +3,7 @@
 use crate::stage::{Fixture, Stage, assert_same, fill, is_installed, noise, walk};
 use gamevault::disk::host;
 use gamevault::mount::{MountOptions, mount};
+use gamevault::vault::Annotation;
 use nix::sys::signal::Signal;
 use std::fs;
 use std::io::Write;
@@ -32,7 +33,7 @@ fn with_two_builds() -> Fixture {
         fixture.snapshot(&source, &format!("b{salt}"));
     }
     let build = fixture.vault.build("b1").unwrap();
-    fixture.vault.set_milestone(&"alpha".parse().unwrap(), &build, None, Vec::new(), false).unwrap();
+    fixture.vault.set_milestone(&"alpha".parse().unwrap(), &build, &Annotation::default(), false).unwrap();
     fixture
 }
 
@@ -96,7 +97,7 @@ fn refuse_changes(stage: &Stage) {
     assert_eq!(errno(std::os::unix::fs::symlink("x", build.join("other"))), libc::EROFS);
     assert_eq!(errno(fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600))), libc::EROFS);
     assert_eq!(errno(fs::remove_dir(&build)), libc::EPERM);
-    assert_eq!(errno(fs::remove_dir(stage.path("milestones/alpha"))), libc::EPERM);
+    assert_eq!(errno(fs::remove_dir_all(stage.path("milestones/alpha"))), libc::EROFS);
     assert_eq!(errno(fs::create_dir(stage.path("builds/b9"))), libc::EROFS);
     assert_eq!(errno(fs::create_dir(stage.path(".Trash-1000"))), libc::EACCES);
     assert_eq!(errno(fs::create_dir(stage.path("anything"))), libc::EROFS);
@@ -409,7 +410,7 @@ fn a_folder_that_just_appeared_can_be_entered() {
     assert_eq!(names(&stage.path("milestones")), ["alpha"]);
     let build = stage.fixture.vault.build("b1").unwrap();
     for name in ["entered1", "entered2", "entered3"] {
-        stage.fixture.vault.set_milestone(&name.parse().unwrap(), &build, None, Vec::new(), false).unwrap();
+        stage.fixture.vault.set_milestone(&name.parse().unwrap(), &build, &Annotation::default(), false).unwrap();
         let folder = stage.path(&format!("milestones/{name}"));
         let script = "sleep 0.6 && readlink /proc/self/cwd";
         let output = Command::new("sh").args(["-c", script]).current_dir(&folder).output().unwrap();

@@ -6,7 +6,7 @@ use gamevault::catalogue::ChunkPlace;
 use gamevault::id::{ChunkKey, PackId};
 use gamevault::progress::Progress;
 use gamevault::store::{EntryKind, MAX_DEPTH, Store};
-use gamevault::vault::{OptimizeOptions, OptimizeReport, RestoreOptions, VerifyOptions};
+use gamevault::vault::{Annotation, OptimizeOptions, OptimizeReport, RestoreOptions, VerifyOptions};
 use gamevault::{ErrorKind, Vault};
 use rand::RngExt;
 use std::collections::{BTreeMap, HashSet};
@@ -60,7 +60,7 @@ fn check(scene: &Scene, trees: &[Tree], to: &str) {
         let number = (index + 1).to_string();
         assert_same(tree, &scene.restored(&number, &format!("{to}{number}")));
     }
-    let options = VerifyOptions { builds: vec![], read_data: true };
+    let options = VerifyOptions { read_data: true, ..VerifyOptions::default() };
     assert_eq!(scene.vault.verify(&options, &Progress::new()).unwrap().problems, Vec::<String>::new());
 }
 
@@ -131,7 +131,7 @@ fn the_newest_build_and_milestones_stay_as_they_are() {
     versions(&scene, 3);
     let named = scene.vault.build("1").unwrap();
     let name = gamevault::name::RefName::new("alpha").unwrap();
-    scene.vault.set_milestone(&name, &named, None, vec![], false).unwrap();
+    scene.vault.set_milestone(&name, &named, &Annotation::default(), false).unwrap();
     let report = optimize(&scene.vault, &OptimizeOptions::default());
     let middle_only = report.chunks_looked_at;
     scene.vault.remove_milestone(&name).unwrap();

@@ -45,7 +45,7 @@ fn sessions(home: &Home) -> Vec<Value> {
     home.run(["session", "list", "--json"]).succeeds().data().as_array().unwrap().clone()
 }
 
-/// All files below a folder with their bytes, by path.
+/// All files below a folder with their bytes, by path; but the script that every playtest has.
 fn files(root: &Path) -> Vec<(String, String)> {
     let mut files = Vec::new();
     let mut open = vec![root.to_path_buf()];
@@ -61,6 +61,7 @@ fn files(root: &Path) -> Vec<(String, String)> {
             }
         }
     }
+    files.retain(|(name, _)| name != "run.sh");
     files.sort();
     files
 }
@@ -122,7 +123,8 @@ fn what_a_program_writes_is_kept_and_shown() {
     let shown = home.run(["session", "show", &id[..20], "--json"]).succeeds().data();
     let paths: Vec<&str> =
         shown["files"].as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
-    assert_eq!(paths, expected);
+    let without_script: Vec<&str> = paths.iter().copied().filter(|path| *path != "run.sh").collect();
+    assert!(without_script == expected && paths.len() == expected.len() + 1, "{paths:?}");
     home.run(["session", "export", id, "out"]).succeeds();
     let exported = files(&home.path("out"));
     assert_eq!(exported[1].1, "one\npatched\n");
@@ -141,12 +143,12 @@ fn what_a_program_writes_is_kept_and_shown() {
     let names = |path: &str| -> Vec<String> {
         fs::read_dir(home.path(path)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     };
-    assert_eq!(
-        (names("GameVault/feedback"), names("GameVault/feedback/b1")),
-        (vec!["b1".into()], vec!["sessions".into()])
-    );
+    assert_eq!(names("GameVault/feedback"), ["_inbox", "b1"]);
+    assert!(names("GameVault/feedback/b1").contains(&"sessions".to_owned()));
     let errno = |result: std::io::Result<()>| result.unwrap_err().raw_os_error();
-    for path in ["GameVault/feedback/b1/sessions/x", "GameVault/feedback/b1/x", "GameVault/feedback/x"] {
+    for path in ["GameVault/feedback/b1/sessions/SESSION/x", "GameVault/feedback/b1/summary.md", "GameVault/feedback/x"]
+    {
+        let path = &path.replace("SESSION", id);
         assert_eq!(errno(fs::write(home.path(path), "x")), Some(libc::EROFS), "{path}");
     }
     assert_eq!(errno(fs::write(mounted.join("session.json"), "x")), Some(libc::EROFS));
@@ -181,7 +183,7 @@ fn a_program_that_writes_nothing_leaves_its_description() {
     let printed = play_in_tmp(&home, &["latest", "--json", "--", "printf", "no newline"]).succeeds();
     assert_eq!(printed.stderr, "no newline");
     let data = printed.data();
-    assert_eq!((&data["exit"], &data["files"]), (&json!("clean"), &json!(1)));
+    assert_eq!((&data["exit"], &data["files"]), (&json!("clean"), &json!(2)));
     home.run(["session", "export", data["id"].as_str().unwrap(), "out"]).succeeds();
     assert_eq!(names(&home.path("out")), ["session.json"]);
     assert!(play_in_tmp(&home, &["b1", "-q", "--", "true"]).succeeds().stderr.is_empty());
@@ -417,4 +419,60 @@ fn an_older_catalogue_is_brought_up_to_date() {
 fn rewrite(database: &Path, script: &str) {
     let connection = rusqlite::Connection::open(database).unwrap();
     connection.execute_batch(script).unwrap();
+}
+
+/// A game whose state is in its home, in its own folder, and in what it removed there.
+const RESUMED: &str = r#"#!/bin/sh
+cat "$HOME/progress" data/level1.pak 2>/dev/null
+test -e data/tutorial && echo "tutorial"
+test -n "$GAMEVAULT_FROM_SESSION" && cat "$GAMEVAULT_FROM_SESSION/saves/0_auto.sav"
+echo "level $1" > "$HOME/progress"
+echo "door $1 open" >> data/level1.pak
+rm -f data/tutorial
+mkdir -p "$GAMEVAULT_SESSION_DIR/saves"
+echo "save $1" > "$GAMEVAULT_SESSION_DIR/saves/0_auto.sav"
+"#;
+
+#[test]
+fn a_play_goes_on_where_an_earlier_one_ended() {
+    if !can_mount() {
+        return;
+    }
+    let home = home_with_game(RESUMED);
+    with_own_tmp(&home);
+    home.write("game/data/tutorial", "hello");
+    home.run(["snapshot", "game", "--id", "b2"]).succeeds();
+    let first = play_in_tmp(&home, &["b2", "--home", "--", "./game.sh", "3"]).succeeds();
+    assert_eq!(first.stdout, "one\ntutorial\n");
+    let id = sessions(&home)[0]["id"].as_str().unwrap().to_owned();
+    home.write("game/data/level1.pak", "another game\n");
+    home.run(["snapshot", "game", "--id", "b3"]).succeeds();
+
+    // The same program on the same build, with all that it had left.
+    let second = play_in_tmp(&home, &["--from", &id]).succeeds();
+    assert_eq!(second.stdout, "level 3\none\ndoor 3 open\nsave 3\n");
+    let listed = sessions(&home);
+    assert_eq!(listed.iter().map(|one| one["build_id"].as_str().unwrap()).collect::<Vec<_>>(), ["b2", "b2"]);
+    // By the script that is kept with it, with other arguments.
+    home.run(["session", "export", &id, home.path("back").to_str().unwrap()]).succeeds();
+    assert_eq!(files(&home.path("back/home")), [("progress".to_owned(), "level 3\n".to_owned())]);
+    let mut script = Command::new(home.path("back/run.sh"));
+    let program = Path::new(env!("CARGO_BIN_EXE_gamevault")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    script.args(["./game.sh", "9"]).env("PATH", path).env("GAMEVAULT_VAULT", home.vault());
+    let third = Ended::of(script.env("TMPDIR", home.path("tmp")).output().unwrap()).succeeds();
+    assert_eq!(third.stdout, second.stdout);
+    // On another build, it is that build with these files.
+    let other = play_in_tmp(&home, &["b3", "--from", &id, "--", "./game.sh", "4"]).succeeds();
+    assert_eq!(other.stdout, "level 3\none\ndoor 3 open\nsave 3\n");
+    assert_tidy(&home);
+
+    let unknown = play_in_tmp(&home, &["--from", "nothing"]).fails(3);
+    assert!(unknown.stderr.contains("there is no playtest \"nothing\""), "{}", unknown.stderr);
+    let none = play_in_tmp(&home, &[]).fails(2);
+    assert!(none.stderr.contains("<BUILD>"), "{}", none.stderr);
+    home.write("recorded/session.json", r#"{"id":"alone","build":"b3"}"#);
+    home.run(["session", "add", home.path("recorded").to_str().unwrap()]).succeeds();
+    let nothing = play_in_tmp(&home, &["--from", "alone"]).fails(2);
+    assert!(nothing.stderr.contains("gamevault play --from alone -- ./Game"), "{}", nothing.stderr);
 }

@@ -44,6 +44,11 @@ fn its_commands_do_what_it_says() {
     let game = home.path().join("build/Game.x86_64");
     std::fs::write(&game, "#!/bin/sh\necho config > \"$HOME/config\"\n").unwrap();
     std::fs::set_permissions(&game, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::create_dir(home.path().join("last-play")).unwrap();
+    std::fs::write(home.path().join("last-play/autosave.sav"), "level 3").unwrap();
+    std::fs::create_dir(home.path().join("crashes")).unwrap();
+    std::fs::write(home.path().join("crashes/1.txt"), "It crashed when I opened the map.\n").unwrap();
+    std::fs::write(home.path().join("answers.csv"), "Comment,Level\nthe camera spins,Ice Cave\n").unwrap();
     // `diff -r` complains of links that lead nowhere, in plain folders as well.
     std::fs::remove_file(home.path().join("build/absolute")).unwrap();
     let can_mount = std::fs::OpenOptions::new().read(true).write(true).open("/dev/fuse").is_ok();

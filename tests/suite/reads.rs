@@ -1,6 +1,6 @@
 //! Reading is exact whatever is kept, and by however many at once.
 
-use crate::support::{Scene, noise};
+use crate::support::{Scene, noise, unprotect};
 use gamevault::Vault;
 use gamevault::content::{Reader, Reading};
 use gamevault::error::ErrorKind;
@@ -237,6 +237,7 @@ fn damage_ahead_of_a_reader_is_told_when_he_comes_to_it() {
     let place = vault.store().catalogue().chunk(damaged.id.unwrap().key()).unwrap().unwrap();
     let name = vault.store().catalogue().pack_id(place.pack).unwrap().to_string();
     let pack = scene.path("vault/packs").join(&name[..2]).join(format!("{name}.pack"));
+    unprotect(&scene.path("vault"));
     let mut bytes = fs::read(&pack).unwrap();
     bytes[place.offset as usize + 100] ^= 1;
     fs::write(&pack, bytes).unwrap();

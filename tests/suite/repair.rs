@@ -5,7 +5,7 @@ use gamevault::catalogue::{Build, Milestone, PackTime, Record};
 use gamevault::id::BuildNumber;
 use gamevault::name::RefName;
 use gamevault::progress::Progress;
-use gamevault::vault::SnapshotOptions;
+use gamevault::vault::{Annotation, SnapshotOptions};
 use gamevault::{ErrorKind, Vault};
 use std::fs;
 
@@ -23,7 +23,7 @@ fn a_deleted_catalogue_is_rebuilt_with_every_build_and_milestone() {
     scene.snapshot("game");
     for (name, build) in [("alpha", "1"), ("beta", "2"), ("gone", "2")] {
         let build = scene.vault.build(build).unwrap();
-        scene.vault.set_milestone(&RefName::new(name).unwrap(), &build, None, vec![], false).unwrap();
+        scene.vault.set_milestone(&RefName::new(name).unwrap(), &build, &Annotation::default(), false).unwrap();
     }
     scene.vault.remove_milestone(&RefName::new("gone").unwrap()).unwrap();
     let (builds, milestones) = (scene.vault.builds().unwrap(), scene.vault.milestones().unwrap());
@@ -47,7 +47,8 @@ fn a_deleted_catalogue_is_rebuilt_with_every_build_and_milestone() {
     assert_same(&second, &scene.restored("2", "back"));
     // Numbers and serials go on where they were.
     assert_eq!(scene.snapshot("game").build.number.0, 3);
-    let set = scene.vault.set_milestone(&RefName::new("next").unwrap(), &builds[0], None, vec![], false).unwrap();
+    let set =
+        scene.vault.set_milestone(&RefName::new("next").unwrap(), &builds[0], &Annotation::default(), false).unwrap();
     assert_eq!(set.serial, 5);
 }
 
@@ -95,14 +96,14 @@ fn milestones_outlive_those_that_were_never_published() {
     write(&scene.path("game/a"), b"one");
     let build = scene.snapshot("game").build;
     let set = |name: &str| {
-        scene.vault.set_milestone(&RefName::new(name).unwrap(), &build, None, vec![], false).unwrap();
+        scene.vault.set_milestone(&RefName::new(name).unwrap(), &build, &Annotation::default(), false).unwrap();
     };
     set("none");
     let killed = scene.vault.milestones().unwrap().remove(0);
     let stray = |name: &str, serial| {
         let mut created = killed.created;
         created.secs -= 1;
-        Record::Milestone(Milestone { name: RefName::new(name).unwrap(), serial, created, ..killed.clone() })
+        Record::Milestone(Box::new(Milestone { name: RefName::new(name).unwrap(), serial, created, ..killed.clone() }))
     };
     let mut created = killed.created;
     created.secs -= 1;

@@ -5,7 +5,7 @@ use gamevault::ErrorKind;
 use gamevault::catalogue::Completeness;
 use gamevault::name::RefName;
 use gamevault::progress::Progress;
-use gamevault::vault::{RestoreOptions, SnapshotOptions, StatsOptions};
+use gamevault::vault::{Annotation, RestoreOptions, SnapshotOptions, StatsOptions};
 use std::fs;
 
 #[test]
@@ -292,7 +292,9 @@ fn builds_are_found_by_every_name_they_have() {
     scene.snapshot("game");
     scene.snapshot("game");
     let alpha = RefName::new("alpha").unwrap();
-    scene.vault.set_milestone(&alpha, &first, Some("it plays".into()), vec!["demo".into()], false).unwrap();
+    let annotation =
+        Annotation { message: Some("it plays".into()), tags: vec!["demo".into()], ..Annotation::default() };
+    scene.vault.set_milestone(&alpha, &first, &annotation, false).unwrap();
     for name in ["v0.1", "V0.1", "1", "alpha", "first try", "latest~2", "3~2"] {
         assert_eq!(scene.vault.build(name).unwrap().number, first.number, "{name}");
     }
@@ -307,10 +309,10 @@ fn milestones_are_set_moved_and_removed() {
     write(&scene.path("game/a"), b"a");
     let (one, two) = (scene.snapshot("game").build, scene.snapshot("game").build);
     let alpha = RefName::new("alpha").unwrap();
-    scene.vault.set_milestone(&alpha, &one, None, vec![], false).unwrap();
-    let taken = scene.vault.set_milestone(&RefName::new("ALPHA").unwrap(), &two, None, vec![], false);
+    scene.vault.set_milestone(&alpha, &one, &Annotation::default(), false).unwrap();
+    let taken = scene.vault.set_milestone(&RefName::new("ALPHA").unwrap(), &two, &Annotation::default(), false);
     assert_eq!(taken.unwrap_err().kind(), ErrorKind::Exists);
-    scene.vault.set_milestone(&alpha, &two, None, vec![], true).unwrap();
+    scene.vault.set_milestone(&alpha, &two, &Annotation::default(), true).unwrap();
     assert_eq!(scene.vault.milestone(&alpha).unwrap().build, two.number);
     scene.vault.remove_milestone(&alpha).unwrap();
     assert_eq!(scene.vault.milestone(&alpha).unwrap_err().kind(), ErrorKind::NotFound);

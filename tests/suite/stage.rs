@@ -1,5 +1,6 @@
 //! Mounted vaults and folders for tests, and a walk that sees everything that a tree must keep.
 
+use crate::support::{new_vault, open_vault};
 use gamevault::disk::host;
 use gamevault::manifest::Timestamp;
 use gamevault::mount::{MountOptions, Mounted, mount};
@@ -24,7 +25,7 @@ impl Fixture {
     /// Makes an empty vault.
     pub fn new() -> Fixture {
         let dir = tempfile::tempdir().unwrap();
-        let vault = Arc::new(Vault::init(&dir.path().join("vault")).unwrap());
+        let vault = Arc::new(new_vault(&dir.path().join("vault")));
         Fixture { dir, vault }
     }
 
@@ -41,7 +42,7 @@ impl Fixture {
         let config = std::fs::read_to_string(&path).unwrap();
         let (others, _) = config.split_once(&format!("[{name}]")).expect("a new config has the table");
         std::fs::write(&path, format!("{others}[{name}]\n{lines}\n")).unwrap();
-        let vault = Arc::new(Vault::open(&dir.path().join("vault")).unwrap());
+        let vault = Arc::new(open_vault(&dir.path().join("vault")));
         Fixture { dir, vault }
     }
 

@@ -1,16 +1,23 @@
 //! `gamevault diff`: tells what changed between two builds.
 
 use super::Outcome;
+use crate::cli::changes_view::{self, View};
 use crate::cli::context::Context;
-use crate::cli::exit::Exit;
-use crate::cli::output::Answer;
-use crate::cli::table::{Align, Table};
-use crate::cli::text;
-use clap::Args;
-use gamevault::compare::{Change, ChangeKind};
-use serde::Serialize;
+use crate::cli::environment;
+use crate::cli::output::Failure;
+use clap::{Args, ValueEnum};
+use gamevault::compare::detail::Limits;
+use gamevault::error::Error;
+use gamevault::report;
+use std::path::{Path, PathBuf};
 
-/// List the files that differ between two builds: names, sizes, kinds of change.
+/// Tell what differs between two builds: names, sizes, bytes that are really others, and what they take in the store.
+///
+/// A file that has another place is "renamed" (in its folder) or "moved"; one whose content was that of a file that changed or
+/// moved is "copied". CHANGED are the bytes of the newer file that the files which changed did not have before, STORED what
+/// these take in packs.
+///
+/// Values that look like secrets by their names are masked.
 #[derive(Debug, Args)]
 pub struct Diff {
     /// The build before.
@@ -25,126 +32,67 @@ pub struct Diff {
     #[arg(value_name = "PATH")]
     paths: Vec<String>,
 
+    /// Only sums, by kind of change and class of asset.
+    #[arg(long, conflicts_with_all = ["by", "patch"])]
+    stat: bool,
+
+    /// Sums by folder or class of asset instead of a list of files.
+    #[arg(long, value_enum, conflicts_with = "patch")]
+    by: Option<By>,
+
+    /// How many levels of folders have sums of their own, with --by folder.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    depth: u16,
+
+    /// Tell what changed inside of files too: lines, settings, members of containers, pixels, lengths of sounds.
+    #[arg(long, short)]
+    patch: bool,
+
+    /// Write a page for people to this file.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
     /// End with exit code 9 when something differs.
     #[arg(long)]
     exit_code: bool,
 }
 
-const KINDS: [ChangeKind; 6] = [
-    ChangeKind::Added,
-    ChangeKind::Removed,
-    ChangeKind::Modified,
-    ChangeKind::TypeChanged,
-    ChangeKind::Attributes,
-    ChangeKind::Touched,
-];
-
-/// Two trees and what differs between them, as scripts see it.
-#[derive(Serialize)]
-struct Differences<'a> {
-    a: &'a str,
-    b: &'a str,
-    summary: Vec<Sum>,
-    changes: &'a [Change],
-}
-
-/// All changes of one kind.
-#[derive(Serialize)]
-struct Sum {
-    kind: ChangeKind,
-    changes: u64,
-    old_bytes: u64,
-    new_bytes: u64,
+/// As `--by` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// Folders with all below them; "." has the files beside them.
+    Folder,
+    /// Classes of assets: pictures, sound, code, …
+    Class,
 }
 
 /// Runs the command.
 pub fn run(arguments: &Diff, context: &Context) -> Outcome {
     let vault = context.open_vault()?;
     let (before, after) = (vault.build(&arguments.before)?, vault.build(&arguments.after)?);
-    let diff = vault.diff(&before, &after, &arguments.paths)?;
-    Ok(answer(before.id.as_str(), after.id.as_str(), &diff.changes, arguments.exit_code, context))
-}
-
-/// Makes the answer that tells the changes from `a` to `b`.
-pub(super) fn answer(a: &str, b: &str, changes: &[Change], exit_code: bool, context: &Context) -> Answer {
-    let data = Differences { a, b, summary: summarize(changes), changes };
-    let answer = context.answer(&data, || list(changes) + &last_line(&data, context));
-    let differs = exit_code && !changes.is_empty();
-    if differs { answer.with_exit(Exit::Differences) } else { answer }
-}
-
-fn summarize(changes: &[Change]) -> Vec<Sum> {
-    let sum_of = |kind| {
-        let mut sum = Sum { kind, changes: 0, old_bytes: 0, new_bytes: 0 };
-        for change in changes.iter().filter(|change| change.kind == kind) {
-            sum.changes += 1;
-            sum.old_bytes += change.old_size.unwrap_or(0);
-            sum.new_bytes += change.new_size.unwrap_or(0);
-        }
-        sum
+    let limits = match (&arguments.html, arguments.patch) {
+        (_, true) => Limits::ALL,
+        (Some(_), false) => Limits::REPORT,
+        (None, false) => Limits::NOTHING,
     };
-    KINDS.into_iter().map(sum_of).filter(|sum| sum.changes > 0).collect()
-}
-
-fn list(changes: &[Change]) -> String {
-    if changes.is_empty() {
-        return String::new();
+    let mut changes = vault.changes(&before, &after, &arguments.paths, &limits)?;
+    if let Some(commits) = environment::commits_between(&before, &after) {
+        changes.commits = commits;
     }
-    let columns = [("CHANGE", Align::Left), ("BEFORE", Align::Right), ("AFTER", Align::Right), ("PATH", Align::Left)];
-    let mut table = Table::new(columns);
-    let size = |size: Option<u64>| size.map_or("-".to_owned(), text::size);
-    for change in changes {
-        table.add([name(change.kind).to_owned(), size(change.old_size), size(change.new_size), change.path.clone()]);
+    if let Some(file) = &arguments.html {
+        write_page(file, &report::changes::page(&changes))?;
     }
-    table.to_string()
-}
-
-fn last_line(Differences { a, b, summary, .. }: &Differences<'_>, context: &Context) -> String {
-    if context.quiet() {
-        return String::new();
-    }
-    if summary.is_empty() {
-        return format!("{a} and {b} do not differ\n");
-    }
-    let parts: Vec<String> = summary.iter().map(part).collect();
-    format!("{a} to {b}: {}\n", parts.join(", "))
-}
-
-fn part(sum: &Sum) -> String {
-    let (old, new) = (text::size(sum.old_bytes), text::size(sum.new_bytes));
-    let sizes = match sum.kind {
-        ChangeKind::Added => format!(" ({new})"),
-        ChangeKind::Removed => format!(" ({old})"),
-        ChangeKind::Modified => format!(" ({old} before, {new} after)"),
-        ChangeKind::TypeChanged | ChangeKind::Attributes | ChangeKind::Touched => String::new(),
+    let view = match arguments.by {
+        Some(By::Folder) => View::Folders(arguments.depth.into()),
+        Some(By::Class) => View::Classes,
+        None if arguments.stat => View::Sums,
+        None if arguments.patch => View::Patch,
+        None => View::Files,
     };
-    format!("{} {}{sizes}", text::grouped(sum.changes), name(sum.kind))
+    Ok(changes_view::answer_all(&changes, view, arguments.html.as_deref(), arguments.exit_code, context))
 }
 
-fn name(kind: ChangeKind) -> &'static str {
-    match kind {
-        ChangeKind::Added => "added",
-        ChangeKind::Removed => "removed",
-        ChangeKind::Modified => "modified",
-        ChangeKind::Attributes => "attributes",
-        ChangeKind::Touched => "touched",
-        ChangeKind::TypeChanged => "type",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sums_count_each_kind_apart() {
-        let change = |kind, old_size, new_size| Change { path: "p".into(), kind, old_size, new_size };
-        let changes = [
-            change(ChangeKind::Added, None, Some(3)),
-            change(ChangeKind::Added, None, Some(4)),
-            change(ChangeKind::Removed, Some(9), None),
-        ];
-        let parts: Vec<String> = summarize(&changes).iter().map(part).collect();
-        assert_eq!(parts, ["2 added (7 B)", "1 removed (9 B)"]);
-    }
+/// Writes a page to a file of the user's.
+pub(in crate::cli) fn write_page(file: &Path, page: &str) -> Result<(), Failure> {
+    Ok(std::fs::write(file, page).map_err(|error| Error::io("write the page to", file, error))?)
 }

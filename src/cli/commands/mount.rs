@@ -63,6 +63,10 @@ pub struct Mount {
     #[arg(long)]
     passthrough: bool,
 
+    /// Neither record what programs read first, nor read it ahead of them the next time.
+    #[arg(long)]
+    no_warm_up: bool,
+
     /// This process was started to be the background of another one.
     #[arg(long, hide = true)]
     detached: bool,
@@ -95,6 +99,7 @@ pub fn run(arguments: &Mount, context: &Context) -> Outcome {
     options.extend(arguments.allow_other.then(|| "--allow-other".into()));
     options.extend(arguments.ask_opens.then(|| "--ask-opens".into()));
     options.extend(arguments.passthrough.then(|| "--passthrough".into()));
+    options.extend(arguments.no_warm_up.then(|| "--no-warm-up".into()));
     options.extend(arguments.threads.map(|threads| format!("--threads={threads}").into()));
     options.push(format!("--deadline={}", arguments.deadline).into());
     if let Some(trace) = &arguments.trace {
@@ -110,10 +115,12 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
         background::detach()?;
     }
     let vault = Arc::new(context.open_vault()?);
-    let Mount { xattr, allow_other, ask_opens, passthrough, .. } = *arguments;
+    let Mount { xattr, allow_other, ask_opens, passthrough, no_warm_up, .. } = *arguments;
     let deadline = Duration::from_secs(arguments.deadline);
     let threads = arguments.threads.unwrap_or(0);
-    let options = MountOptions { xattr, threads, allow_other, deadline, ask_opens, optimizes: true, passthrough };
+    let warms_up = !no_warm_up;
+    let options =
+        MountOptions { xattr, threads, allow_other, deadline, ask_opens, optimizes: true, warms_up, passthrough };
     let mounted = gamevault::mount::mount(vault.clone(), dir, &options)?;
     if let Err(error) = announce(&vault, &mounted, context) {
         // A mount that nobody knows of is not left behind.

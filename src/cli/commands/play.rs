@@ -3,6 +3,7 @@
 use super::Outcome;
 use crate::cli::child::{self, Program};
 use crate::cli::context::Context;
+use crate::cli::earlier_play::EarlierPlay;
 use crate::cli::environment;
 use crate::cli::output::{Answer, Failure};
 use crate::cli::playtest_files::{self, CACHES};
@@ -40,8 +41,13 @@ const HOME: [(&str, &str); 4] =
 #[derive(Debug, Args)]
 pub struct Play {
     /// The build: an id, a number, a label, a milestone, `latest` or `latest~2`.
-    #[arg(value_name = "BUILD")]
-    build: String,
+    #[arg(value_name = "BUILD", required_unless_present = "from")]
+    build: Option<String>,
+
+    /// Start where this playtest ended: on its build, with the files that it had changed there and its home; the program finds all
+    /// of the playtest's files in the folder GAMEVAULT_FROM_SESSION. Without CMD, its program is run again.
+    #[arg(long, value_name = "SESSION")]
+    from: Option<String>,
 
     /// Play in this workspace, which is made from the build when it is not there, and stays.
     #[arg(long, value_name = "NAME")]
@@ -52,32 +58,61 @@ pub struct Play {
     home: bool,
 
     /// The program and its arguments; a relative path, as ./Game.x86_64, is that of a file of the build.
-    #[arg(value_name = "CMD", last = true, required = true)]
+    #[arg(value_name = "CMD", last = true, required_unless_present = "from")]
     command: Vec<OsString>,
 }
 
 /// Runs the command.
 pub fn run(arguments: &Play, context: &Context) -> Outcome {
     let vault = Arc::new(context.open_vault()?);
-    let build = vault.build(&arguments.build)?;
+    let plan = Plan::of(arguments, &vault)?;
     let waiting = vault.interrupted_plays()?.len() as u64;
     if waiting > 0 {
         let plays = text::count(waiting, "play");
         context.warn(format!("{plays} cut off before the end: `gamevault resume` keeps what was written"));
     }
     let room = Room::of(&vault)?;
-    let outcome = in_room(arguments, &vault, &build, &room, context);
+    let outcome = in_room(arguments, &plan, &vault, &room, context);
     if let Err(error) = room.leave(&vault) {
         context.warn(format!("the mount that was made for the play is left: {error}"));
     }
     outcome
 }
 
-fn in_room(arguments: &Play, vault: &Vault, build: &Build, room: &Room, context: &Context) -> Outcome {
+/// What is played.
+struct Plan {
+    build: Build,
+    command: Vec<OsString>,
+    earlier: Option<EarlierPlay>,
+}
+
+impl Plan {
+    fn of(arguments: &Play, vault: &Vault) -> Result<Plan> {
+        let build = arguments.build.as_deref().map(|build| vault.build(build)).transpose()?;
+        let Some(from) = &arguments.from else {
+            let build = build.expect("the arguments have a build or a playtest");
+            return Ok(Plan { build, command: arguments.command.clone(), earlier: None });
+        };
+        let playtest = vault.playtest(from)?;
+        let build = build.map_or_else(|| vault.build(&playtest.build.to_string()), Ok)?;
+        let mut command = arguments.command.clone();
+        if command.is_empty() {
+            command.extend(playtest.command.iter().map(OsString::from));
+        }
+        if command.is_empty() {
+            return Err(Error::invalid(format!("nothing tells which program was run in playtest {}", playtest.id))
+                .with_hint(format!("name it: gamevault play --from {} -- ./Game", playtest.id)));
+        }
+        Ok(Plan { build, command, earlier: Some(EarlierPlay::export(vault, &playtest)?) })
+    }
+}
+
+fn in_room(arguments: &Play, plan: &Plan, vault: &Vault, room: &Room, context: &Context) -> Outcome {
+    let build = &plan.build;
     let id = vault.new_play_id()?;
     let workspaces = Workspaces::in_mount(room.root());
-    let workspace = enter(arguments, &workspaces, build, &id)?;
-    let setting = Setting { arguments, vault, build, workspace: &workspace, json: context.json() };
+    let workspace = enter(arguments, &workspaces, plan, &id)?;
+    let setting = Setting { arguments, plan, vault, workspace: &workspace, json: context.json() };
     let host = environment::host_name(context.variables());
     let (play, program) = setting.begin(id, room.own_mount(), host).inspect_err(|_| {
         // Nothing was written, so nothing is lost.
@@ -108,8 +143,8 @@ fn in_room(arguments: &Play, vault: &Vault, build: &Build, room: &Room, context:
 /// What is played, and where.
 struct Setting<'a> {
     arguments: &'a Play,
+    plan: &'a Plan,
     vault: &'a Vault,
-    build: &'a Build,
     workspace: &'a Workspace,
     /// Whether standard output is for the answer alone.
     json: bool,
@@ -118,10 +153,13 @@ struct Setting<'a> {
 impl Setting<'_> {
     /// Writes down that the play begins, and starts the program.
     fn begin(&self, id: RefName, own_mount: Option<&Path>, host: Option<String>) -> Result<(Played, Program)> {
-        let Setting { arguments, vault, build, workspace, .. } = self;
+        let Setting { arguments, plan, vault, workspace, .. } = self;
+        if let Some(earlier) = &plan.earlier {
+            earlier.restore_files(workspace.path().expect("it was made in a mount"))?;
+        }
         let start = PlayStart {
-            build: build.number,
-            command: arguments.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            build: plan.build.number,
+            command: plan.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             workspace: arguments.workspace.clone().map_or_else(|| temporary(&id), Ok)?,
             workspace_stays: arguments.workspace.is_some(),
             changed_before: playtest_files::changed_before(workspace)?,
@@ -140,19 +178,26 @@ impl Setting<'_> {
     }
 
     fn start(&self, play: &Played) -> Result<Program> {
-        let Setting { arguments, build, workspace, .. } = self;
+        let Setting { arguments, plan, workspace, .. } = self;
         let folder = workspace.path().expect("it was made in a mount");
-        let program = PathBuf::from(&arguments.command[0]);
+        let program = PathBuf::from(&plan.command[0]);
         let is_path = program.components().count() > 1 || program.is_absolute();
         let mut command = Command::new(if is_path { folder.join(&program) } else { program.clone() });
-        command.args(&arguments.command[1..]).current_dir(folder);
-        command.env("GAMEVAULT_BUILD_ID", build.id.as_str()).env("GAMEVAULT_SESSION_DIR", play.session_dir());
+        command.args(&plan.command[1..]).current_dir(folder);
+        command.env("GAMEVAULT_BUILD_ID", plan.build.id.as_str()).env("GAMEVAULT_SESSION_DIR", play.session_dir());
         if self.json {
             command.stdout(std::io::stderr());
         }
-        if arguments.home {
-            let home = play.session_dir().join("home");
+        if let Some(earlier) = &plan.earlier {
+            command.env("GAMEVAULT_FROM_SESSION", earlier.path());
+        }
+        let earlier_home = plan.earlier.as_ref().filter(|earlier| earlier.has_home());
+        if arguments.home || earlier_home.is_some() {
+            let home = play.session_dir().join(playtest_files::HOME);
             std::fs::create_dir(&home).map_err(|error| Error::io("make the folder", &home, error))?;
+            if let Some(earlier) = earlier_home {
+                earlier.restore_home(&home)?;
+            }
             command
                 .envs(HOME.map(|(name, below)| (name, if below.is_empty() { home.clone() } else { home.join(below) })));
         }
@@ -177,7 +222,7 @@ fn code_of(ending: PlayEnding) -> u8 {
     let code = match ending {
         PlayEnding::Exited(code) => code,
         PlayEnding::Signal(signal) => 128 + signal,
-        PlayEnding::Unseen => 1,
+        PlayEnding::Crashed | PlayEnding::Unseen => 1,
     };
     // Of a larger one all systems but Windows keep the lowest byte alone.
     (code & 0xff) as u8
@@ -188,9 +233,14 @@ fn temporary(id: &RefName) -> Result<RefName> {
 }
 
 /// Finds or makes the workspace to play in.
-fn enter(arguments: &Play, workspaces: &Workspaces, build: &Build, id: &RefName) -> Result<Workspace> {
+fn enter(arguments: &Play, workspaces: &Workspaces, plan: &Plan, id: &RefName) -> Result<Workspace> {
+    let build = &plan.build;
     let Some(name) = &arguments.workspace else { return workspaces.create(&temporary(id)?, build) };
     let Some(found) = workspaces.find(name) else { return workspaces.create(name, build) };
+    if let Some(earlier) = &plan.earlier {
+        let error = Error::new(ErrorKind::Exists, format!("workspace {name} has files of its own"));
+        return Err(error.with_hint(format!("playtest {} starts in a new one: choose another name", earlier.id())));
+    }
     match found.status()?.base {
         Some(base) if base == build.id.as_str() => Ok(found),
         base => {

@@ -7,8 +7,9 @@ use crate::cli::output::Failure;
 use crate::cli::table::{Align, Fields, Table};
 use crate::cli::text;
 use clap::{Args, ValueEnum};
+use gamevault::Vault;
 use gamevault::error::Result;
-use gamevault::vault::{Grouping, Stats as Sums, StatsOptions, StatsRow, VaultStats};
+use gamevault::vault::{Explanation, Grouping, Stats as Sums, StatsOptions, StatsRow, VaultStats};
 
 /// Show how much the vault or some builds hold, how much room that takes, and where.
 ///
@@ -30,6 +31,11 @@ pub struct Stats {
     /// What the rows stand for.
     #[arg(long, value_enum, default_value = "technique")]
     by: By,
+
+    /// Explain the size of one build, the newest unless another is given: what it has more than the one before it, what each build
+    /// of the vault has alone, and what forgetting it would free.
+    #[arg(long, conflicts_with_all = ["by", "depth"])]
+    explain: bool,
 
     /// How many levels of folders have rows of their own, with --by folder; 1 when it is not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -55,6 +61,9 @@ pub fn run(arguments: &Stats, context: &Context) -> Outcome {
         return Err(Failure::usage("--depth counts levels of folders").with_hint("add --by folder"));
     }
     let vault = context.open_vault()?;
+    if arguments.explain {
+        return explain(arguments, &vault, context);
+    }
     let builds = arguments.builds.iter().map(|build| Ok(vault.build(build)?.number)).collect::<Result<_>>()?;
     let by = match arguments.by {
         By::Build => Grouping::Build,
@@ -70,6 +79,77 @@ pub fn run(arguments: &Stats, context: &Context) -> Outcome {
             .warn(format!("{missing} of these builds are in no pack: `gamevault verify` tells which files they touch"));
     }
     Ok(context.answer(&sums, || format!("{}\n{}", fields(&sums), table(&sums))))
+}
+
+fn explain(arguments: &Stats, vault: &Vault, context: &Context) -> Outcome {
+    let name = match &arguments.builds[..] {
+        [] => "latest",
+        [build] => build,
+        _ => {
+            return Err(
+                Failure::usage("--explain takes one build").with_hint("`gamevault diff A B --stat` compares two")
+            );
+        }
+    };
+    let build = vault.build(name)?;
+    let found = context.work("stats", Expected::Unknown, |progress| vault.explain(&build, progress))?;
+    Ok(context.answer(&found, || explained(&found)))
+}
+
+fn explained(found: &Explanation) -> String {
+    let mut out = match &found.before {
+        Some(before) => format!(
+            "{} has {}, {} against {before}\n",
+            found.build,
+            text::size(found.bytes),
+            text::growth(found.growth)
+        ),
+        None => format!("{} has {}; it is the first build\n", found.build, text::size(found.bytes)),
+    };
+    for (heading, sums) in [("CLASS", &found.classes), ("FOLDER", &found.folders)] {
+        let mut table = Table::new([
+            (heading, Align::Left),
+            ("FILES", Align::Right),
+            ("GROWTH", Align::Right),
+            ("CHANGED", Align::Right),
+            ("STORED", Align::Right),
+        ]);
+        for sum in sums {
+            let (changed, stored) = (text::size(sum.changed_bytes), text::size(sum.stored_bytes));
+            table.add([sum.name.clone(), text::grouped(sum.changes), text::growth(sum.growth), changed, stored]);
+        }
+        if !sums.is_empty() {
+            out += &format!("\n{table}");
+        }
+    }
+    let mut files = Table::new([("FILE", Align::Left), ("GROWTH", Align::Right), ("CHANGED", Align::Right)]);
+    for file in &found.files {
+        files.add([file.path.clone(), text::growth(file.growth), text::size(file.changed_bytes)]);
+    }
+    if !found.files.is_empty() {
+        out += &format!("\n{files}");
+    }
+    let mut builds = Table::new([
+        ("BUILD", Align::Left),
+        ("SIZE", Align::Right),
+        ("ALONE", Align::Right),
+        ("STORED", Align::Right),
+        ("NEEDED", Align::Right),
+        ("FREED", Align::Right),
+    ]);
+    for one in &found.builds {
+        builds.add([
+            one.build.clone(),
+            text::size(one.bytes),
+            text::size(one.unique_bytes),
+            text::size(one.unique_stored_bytes),
+            text::size(one.needed_bytes),
+            text::size(one.freed_bytes),
+        ]);
+    }
+    out + &format!(
+        "\n{builds}ALONE: in no other build. NEEDED: others are stored as differences to it. FREED: what forgetting would free.\n"
+    )
 }
 
 fn fields(sums: &Sums) -> Fields {

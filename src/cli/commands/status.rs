@@ -13,7 +13,7 @@ use gamevault::catalogue::Build;
 use gamevault::disk::Space;
 use gamevault::error::Result;
 use gamevault::mount::Activity;
-use gamevault::vault::{LastOptimize, MountRecord, Passthrough};
+use gamevault::vault::{LastOptimize, MountRecord, Passthrough, Scrub};
 use serde_json::{Value, json};
 use std::time::SystemTime;
 
@@ -28,6 +28,7 @@ struct State {
     mounts: Vec<(MountRecord, Option<Activity>)>,
     sessions: Vec<Session>,
     optimize: Optimize,
+    scrub: Option<Scrub>,
 }
 
 /// What is known of making older builds smaller.
@@ -65,6 +66,7 @@ fn read(vault: &Vault, context: &Context) -> Result<State> {
             when_idle: vault.idle_rules().is_some(),
             last: vault.last_optimize()?,
         },
+        scrub: vault.last_scrub()?,
     })
 }
 
@@ -83,6 +85,7 @@ fn data(vault: &Vault, state: &State) -> Result<Value> {
             "when_idle": state.optimize.when_idle,
             "last": state.optimize.last.as_ref().map(last_data),
         },
+        "scrub": state.scrub.as_ref().map(scrub_data),
     }))
 }
 
@@ -94,6 +97,18 @@ fn last_data(last: &LastOptimize) -> Value {
         "chunks_looked_at": last.chunks_looked_at,
         "bytes_gained": last.bytes_gained,
         "bytes_gained_in_all": last.bytes_gained_in_all,
+    })
+}
+
+fn scrub_data(scrub: &Scrub) -> Value {
+    json!({
+        "started": scrub.started.map(text::utc_time),
+        "ended": scrub.ended.map(text::utc_time),
+        "packs": scrub.packs,
+        "bytes": scrub.bytes,
+        "healed": scrub.healed,
+        "protected": scrub.protected,
+        "problems": scrub.problems,
     })
 }
 
@@ -139,7 +154,25 @@ fn fields(vault: &Vault, state: &State) -> Fields {
         }
     }
     fields.add("optimize", optimize_line(&state.optimize, now));
+    if let Some(scrub) = &state.scrub {
+        fields.add("scrub", scrub_line(scrub, now));
+        scrub.problems.iter().for_each(|problem| fields.add("damage", problem));
+    }
     fields
+}
+
+/// Tells when all packs were last looked at, and what was found.
+fn scrub_line(scrub: &Scrub, now: SystemTime) -> String {
+    let when = match (scrub.ended, scrub.started) {
+        (Some(ended), _) => format!("all packs looked at {}", text::ago(ended, now)),
+        (None, Some(started)) => {
+            format!("begun {}, {} so far", text::ago(started, now), text::count(scrub.packs, "pack"))
+        }
+        (None, None) => "not yet".to_owned(),
+    };
+    let healed = if scrub.healed > 0 { format!(", {} healed", scrub.healed) } else { String::new() };
+    let damaged = if scrub.problems.is_empty() { "" } else { ", NOT all could be healed" };
+    format!("{when}{healed}{damaged}")
 }
 
 /// Tells when older builds were last made smaller, by how much, and whether there is more to do.

@@ -20,16 +20,21 @@ pub struct Verify {
     /// Read and check every byte, too.
     #[arg(long)]
     read_data: bool,
+
+    /// Make again what is damaged, from recovery data and second copies; what neither has, the next snapshot of a folder that still has it
+    /// brings back.
+    #[arg(long)]
+    repair: bool,
 }
 
 /// The way on after a Ctrl-C.
-const INTERRUPTED: &str = "nothing was changed; the next run starts anew";
+const INTERRUPTED: &str = "the next run starts anew";
 
 /// Runs the command.
 pub fn run(arguments: &Verify, context: &Context) -> Outcome {
     let vault = context.open_vault()?;
     let builds = arguments.builds.iter().map(|build| Ok(vault.build(build)?.number)).collect::<Result<_>>()?;
-    let options = VerifyOptions { builds, read_data: arguments.read_data };
+    let options = VerifyOptions { builds, read_data: arguments.read_data, repair: arguments.repair };
     let report = context
         .work("verify", Expected::Counted, |progress| vault.verify(&options, progress))
         .map_err(|failure| failure.when_interrupted(INTERRUPTED))?;
@@ -41,12 +46,13 @@ pub fn run(arguments: &Verify, context: &Context) -> Outcome {
 }
 
 fn describe(report: &VerifyReport, read_data: bool) -> String {
+    let healed: String = report.healed.iter().map(|healed| format!("{healed}\n")).collect();
     let problems: String = report.problems.iter().map(|problem| format!("{problem}\n")).collect();
     let bytes = if read_data { format!(", {} read", text::size(report.bytes_checked)) } else { String::new() };
     let seen = [(report.builds, "build"), (report.files, "file"), (report.chunks, "chunk"), (report.packs, "pack")];
     let seen = seen.map(|(number, noun)| text::count(number, noun)).join(", ");
     let verdict = if report.problems.is_empty() { "all is well" } else { "NOT all is well" };
-    format!("{problems}{verdict}: checked {seen}{bytes}\n")
+    format!("{healed}{problems}{verdict}: checked {seen}{bytes}\n")
 }
 
 fn failure(count: usize) -> Failure {

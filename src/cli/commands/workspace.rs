@@ -1,8 +1,9 @@
 //! `gamevault workspace`: makes, lists, compares, keeps and removes writable views of builds.
 
+use super::Outcome;
 use super::snapshot::parse_meta;
-use super::{Outcome, diff};
 use crate::cli::build_view::BuildView;
+use crate::cli::changes_view;
 use crate::cli::context::Context;
 use crate::cli::table::{Align, Table};
 use crate::cli::text;
@@ -199,7 +200,7 @@ fn list(_arguments: &List, context: &Context) -> Outcome {
 fn differences(arguments: &Diff, context: &Context) -> Outcome {
     let changes = Workspaces::of(&context.open_vault()?)?.get(&arguments.name)?.changes()?;
     let base = changes.base.as_deref().unwrap_or("nothing");
-    Ok(diff::answer(base, &changes.name, &changes.changes, arguments.exit_code, context))
+    Ok(changes_view::answer(base, &changes.name, &changes.changes, arguments.exit_code, context))
 }
 
 fn keep(arguments: Keep, context: &Context) -> Outcome {

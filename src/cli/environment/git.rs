@@ -7,6 +7,9 @@ use std::path::Path;
 /// The most commits since the previous build that are recorded.
 const MAX_COMMITS: &str = "--max-count=50";
 
+/// The most commits between two builds that are told.
+const MAX_BETWEEN: &str = "--max-count=1000";
+
 /// Asks git about `folder`; `None` when it is in no checkout, or git cannot tell its revision.
 pub fn describe(folder: &Path, builds: &[Build], warnings: &mut Vec<String>) -> Option<Vcs> {
     if !super::has_upward(folder, ".git") {
@@ -34,6 +37,18 @@ pub fn describe(folder: &Path, builds: &[Build], warnings: &mut Vec<String>) -> 
         describe,
         commits: commits.map(|commits| commits.lines().map(str::to_owned).collect()).unwrap_or_default(),
     })
+}
+
+/// Returns the commits that revision `new` has and `old` has not, newest first, one line each; `None` when the checkout around
+/// `folder` does not know both.
+pub fn commits_between(folder: &Path, old: &str, new: &str) -> Option<Vec<String>> {
+    // They come from records, and must not pass for options.
+    let is_revision = |revision: &str| !revision.is_empty() && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_revision(old) || !is_revision(new) || !super::has_upward(folder, ".git") {
+        return None;
+    }
+    let log = run("git", &["log", "--format=%h %s", MAX_BETWEEN, &format!("{old}..{new}"), "--"], folder).ok()?;
+    Some(log.lines().map(str::to_owned).collect())
 }
 
 /// Returns `url` without a password or token in it.

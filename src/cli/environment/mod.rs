@@ -11,7 +11,7 @@ mod unity;
 
 use gamevault::catalogue::{Build, Ci, Vcs};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The environment variables of the process.
 pub type Variables = BTreeMap<String, String>;
@@ -53,6 +53,16 @@ pub fn describe(source: &Path, variables: &Variables, builds: &[Build]) -> Surro
     found.warnings.append(&mut warnings);
     found.vcs = merge(found.vcs, local);
     found
+}
+
+/// Returns the commits between two builds, newest first, one line each, from the checkout in which one of them was made or from
+/// that around the current folder; `None` when there is none that knows both revisions.
+pub fn commits_between(old: &Build, new: &Build) -> Option<Vec<String>> {
+    let revision = |build: &Build| build.info.vcs.as_ref().filter(|vcs| vcs.kind == "git")?.revision.clone();
+    let (was, is) = (revision(old)?, revision(new)?);
+    let sources = [new, old].into_iter().filter_map(|build| build.info.source.as_ref()).map(PathBuf::from);
+    let places = sources.filter(|place| place.is_absolute() && place.is_dir()).chain(std::env::current_dir().ok());
+    places.into_iter().find_map(|place| git::commits_between(&place, &was, &is))
 }
 
 /// Returns the name of this machine.

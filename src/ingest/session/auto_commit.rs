@@ -5,13 +5,12 @@
 //! never hears of it: the session stays where it is, its files are read from the store, and its next change opens it again.
 
 use super::finish::{Evidence, Verdict};
-use super::op::NodeNumber;
 use super::registry::Registered;
 use super::{Session, SessionForm, SessionState, State};
 use crate::catalogue::Completeness;
 use crate::error::Result;
-use crate::ingest::{Draft, Ingested, Replaces};
-use std::collections::HashMap;
+use crate::ingest::{Draft, Replaces};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How soon a session is looked at again that is quiet while somebody still has a file open, or still runs.
@@ -64,8 +63,9 @@ impl Session {
     /// Returns how long the session must still be left alone; `None` if it is not to be judged at all.
     fn time_left(&self) -> Option<TimeLeft> {
         let state = self.state.lock();
-        // A workspace is never published by itself.
-        if state.phase != SessionState::Open || state.finish.is_judged || state.form == SessionForm::Workspace {
+        // A workspace is never published by itself, and an inbox not at all.
+        let is_copied = matches!(state.form, SessionForm::Folder | SessionForm::SingleFile);
+        if state.phase != SessionState::Open || state.finish.is_judged || !is_copied {
             return None;
         }
         let pace = &state.finish.pace;
@@ -119,6 +119,7 @@ impl Session {
 
     /// Makes the session a build unless it is changed meanwhile; then it is looked at again.
     fn commit_whole(&self, completeness: Completeness, epoch: u64) -> Result<Outcome> {
+        let writing = Arc::new(self.store.begin_writing()?);
         let left = self.state.lock().not_stored(self.keep_caches);
         let stored = self.store_files(left)?;
         // From here on changes wait for the lock, and find a build that they open again.
@@ -126,7 +127,7 @@ impl Session {
         if !is_as_judged(&state, epoch) {
             return Ok(Outcome::Changed);
         }
-        state.take_stored(stored);
+        state.take_stored(stored, &writing);
         let draft = self.inferred(&state, completeness)?;
         if !self.is_own(&state, &draft)? {
             let build = self.publish(&mut state, draft)?;
@@ -164,12 +165,11 @@ impl Session {
 
     /// Points every file at what was stored and drops the spool files; the journal stays, for the next change.
     fn stay_as_build(&self, state: &mut State) {
-        let stored: HashMap<NodeNumber, Ingested> = std::mem::take(&mut state.stored);
-        for (node, stored) in stored {
-            if let Err(error) = self.become_stored(state, node, stored.content) {
+        for (node, stored) in state.stored.all() {
+            match self.become_stored(state, node, stored.content) {
+                Ok(()) => state.stored.remove(node),
                 // The spool still has it, and the background will try again when the session is open again.
-                tracing::warn!(%error, node, "a spool file was not dropped");
-                state.stored.insert(node, stored);
+                Err(error) => tracing::warn!(%error, node, "a spool file was not dropped"),
             }
         }
         state.stored_bytes = 0;

@@ -10,9 +10,11 @@ use super::origin::Origin;
 use super::registry::Registered;
 use super::{Session, SessionState, State};
 use crate::error::Result;
-use crate::ingest::{ByteSource, GrowingFile, Ingested};
+use crate::ingest::{ByteSource, GrowingFile};
 use crate::progress::Progress;
+use crate::store::Writing;
 use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
@@ -215,8 +217,20 @@ struct Waiting {
 }
 
 impl Session {
+    /// Begins to store in the background; `None` if that cannot be now: what waits stays in the spool.
+    pub(super) fn begin_writing(&self) -> Option<Arc<Writing>> {
+        match self.store.begin_writing() {
+            Ok(writing) => Some(Arc::new(writing)),
+            Err(error) => {
+                tracing::warn!(%error, "files of a session are not stored yet");
+                None
+            }
+        }
+    }
+
     /// Stores the next closed file and returns its length; `None` when none waits.
     fn store_one(&self) -> Option<u64> {
+        let writing = self.begin_writing()?;
         let Waiting { node, bytes, head, origin } = self.next_to_store()?;
         let source = Paced { bytes: &bytes, activity: &self.activity };
         let stored = head.finish(&self.store, &source, bytes.end(), true, &origin.what(), &Progress::new());
@@ -228,7 +242,7 @@ impl Session {
         match stored {
             Ok(stored) => {
                 state.stored_bytes += stored.stored_bytes;
-                state.stored.insert(node, stored);
+                state.stored.insert(node, stored, &writing);
             }
             // The commit tries again, and says what is wrong.
             Err(error) => tracing::warn!(%error, node, "a file of a session was not stored yet"),
@@ -244,7 +258,7 @@ impl Session {
         }
         while let Some(node) = state.queue.pop_front() {
             let is_written = state.open.get(&node).is_some_and(|open| open.is_written());
-            let is_known = state.stored.contains_key(&node) || state.storing.contains(&node);
+            let is_known = state.stored.contains(node) || state.storing.contains(&node);
             let waits = state.nodes.bytes(node).is_ok_and(Bytes::is_to_be_stored);
             if !waits || is_written || is_known || state.nodes.is_orphan(node) {
                 continue;
@@ -270,8 +284,7 @@ impl Session {
         if !matches!(state.phase, SessionState::Open | SessionState::Interrupted | SessionState::Suspect) {
             return false;
         }
-        let all: Vec<(NodeNumber, Ingested)> = state.stored.iter().map(|(&node, &stored)| (node, stored)).collect();
-        for (node, stored) in all {
+        for (node, stored) in state.stored.all() {
             match self.store.is_durable(stored.ticket) {
                 Ok(false) => continue,
                 Ok(true) => {
@@ -282,7 +295,7 @@ impl Session {
                 // Lost with its pack: the spool still has it.
                 Err(_) => state.queue.push_back(node),
             }
-            state.stored.remove(&node);
+            state.stored.remove(node);
         }
         if state.stored.is_empty() && state.queue.is_empty() {
             let State { small, nodes, .. } = &mut *state;

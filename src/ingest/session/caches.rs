@@ -7,7 +7,7 @@ use super::nodes::{Body, Nodes};
 use super::op::NodeNumber;
 use super::{ROOT, State};
 use crate::catalogue::LeftOut;
-use crate::ingest::engines::{Class, InProject};
+use crate::engines::{Class, InProject};
 use std::collections::BTreeMap;
 
 impl State {

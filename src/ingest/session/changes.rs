@@ -132,10 +132,10 @@ impl Changes {
         }
         writeln!(text, "{}\n", sentence(&self.changes)).expect(TO_STRING);
         text.push_str("| change | before | after | path |\n|---|---:|---:|---|\n");
-        for Change { path, kind, old_size, new_size } in &self.changes {
+        for Change { path, kind, old_size, new_size, .. } in &self.changes {
             let size = |size: &Option<u64>| size.map_or_else(String::new, |size| format!("{size} B"));
             let (path, old, new) = (path.replace('|', "\\|"), size(old_size), size(new_size));
-            writeln!(text, "| {} | {old} | {new} | {path} |", word(*kind)).expect(TO_STRING);
+            writeln!(text, "| {} | {old} | {new} | {path} |", kind.word()).expect(TO_STRING);
         }
         text
     }
@@ -145,20 +145,9 @@ const TO_STRING: &str = "writing to a string cannot fail";
 
 fn sentence(changes: &[Change]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    changes.iter().for_each(|change| *counts.entry(word(change.kind)).or_default() += 1);
+    changes.iter().for_each(|change| *counts.entry(change.kind.word()).or_default() += 1);
     let parts: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
     format!("{}.", parts.join(", "))
-}
-
-fn word(kind: ChangeKind) -> &'static str {
-    match kind {
-        ChangeKind::Added => "added",
-        ChangeKind::Removed => "removed",
-        ChangeKind::Modified => "modified",
-        ChangeKind::Attributes => "attributes",
-        ChangeKind::Touched => "touched",
-        ChangeKind::TypeChanged => "type changed",
-    }
 }
 
 /// A directory on one side of the comparison.
@@ -311,7 +300,7 @@ impl Comparison<'_> {
         if let Some(kind) = kind {
             let ends_with = if is_directory || (new.is_none() && was_directory) { "/" } else { "" };
             let (old_size, new_size) = (old.and_then(Held::size), new.and_then(Held::size));
-            let change = Change { path: format!("{path}{ends_with}"), kind, old_size, new_size };
+            let change = Change { path: format!("{path}{ends_with}"), kind, from: None, old_size, new_size };
             match pair.left_out {
                 true => self.left_out.push(change),
                 false => self.changes.push(Some(change)),
@@ -343,7 +332,7 @@ impl Comparison<'_> {
                 (Bytes::Stored(now), _) if now == content => same,
                 (Bytes::Stored(_), _) => Verdict::Differs(ChangeKind::Modified),
                 (bytes, _) if bytes.len() != content.size => Verdict::Differs(ChangeKind::Modified),
-                (_, Held::Here(_, node)) => match state.stored.get(node) {
+                (_, Held::Here(_, node)) => match state.stored.get(*node) {
                     Some(stored) if stored.content == **content => same,
                     Some(_) => Verdict::Differs(ChangeKind::Modified),
                     None => Verdict::Doubtful { node: *node, content: **content, otherwise },

@@ -15,9 +15,10 @@ use crate::ingest::{Draft, Ingested, Replaces, ingest_xattrs, publish};
 use crate::manifest::{Attributes, Content, Directory, Entry, EntryKind, encode_directory};
 use crate::name::{FileName, RefName, show};
 use crate::progress::Progress;
-use crate::store::{Class, Store, Ticket};
+use crate::store::{Class, Store, Ticket, Writing};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a commit waits for files to be closed. The kernel tells of a close after the program that closed has gone on,
@@ -59,7 +60,7 @@ impl Session {
         let mut state = self.state.lock();
         state.phase = SessionState::Open;
         // What was lost with a pack is stored again by the next attempt; the spool has it.
-        state.stored.retain(|_, stored| self.store.is_durable(stored.ticket).is_ok());
+        state.stored.retain(|stored| self.store.is_durable(stored.ticket).is_ok());
         let name = state.name.clone();
         drop(state);
         self.closed.notify_all();
@@ -100,9 +101,10 @@ impl Session {
     }
 
     fn finish_commit(&self, request: &CommitRequest, replaces: Replaces, left: Vec<NodeNumber>) -> Result<Build> {
+        let writing = Arc::new(self.store.begin_writing()?);
         let stored = self.store_files(left)?;
         let mut state = self.state.lock();
-        state.take_stored(stored);
+        state.take_stored(stored, &writing);
         let (id, milestone) = (Some(request.id.clone()), request.milestone.clone());
         let draft = Draft { id, milestone, ..self.draft(&state, request.completeness, replaces)? };
         let build = self.publish(&mut state, draft)?;
@@ -144,8 +146,7 @@ impl Session {
 
     /// Points every file at what was stored, and removes the spool.
     fn become_committed(&self, state: &mut State) {
-        let stored: HashMap<NodeNumber, Ingested> = std::mem::take(&mut state.stored);
-        for (node, stored) in stored {
+        for (node, stored) in std::mem::take(&mut state.stored).all() {
             if let Ok(bytes @ (Bytes::Spool { .. } | Bytes::Small { .. } | Bytes::Patched(_))) =
                 state.nodes.bytes_mut(node)
             {
@@ -169,7 +170,7 @@ impl State {
     pub(super) fn not_stored(&mut self, keep_caches: bool) -> Vec<NodeNumber> {
         self.storing.clear();
         let caches = self.caches(keep_caches);
-        let left = self.nodes.iter().filter(|(number, _)| !self.stored.contains_key(number));
+        let left = self.nodes.iter().filter(|(number, _)| !self.stored.contains(*number));
         let left = left.filter_map(|(number, node)| match node.body {
             Body::File(ref bytes) if bytes.is_to_be_stored() && !is_left_out(node) => {
                 (!self.is_in(&caches, number)).then_some(number)
@@ -180,10 +181,10 @@ impl State {
     }
 
     /// Takes note of files that were stored and have not changed since.
-    pub(super) fn take_stored(&mut self, stored: Vec<(NodeNumber, Ingested)>) {
+    pub(super) fn take_stored(&mut self, stored: Vec<(NodeNumber, Ingested)>, writing: &Arc<Writing>) {
         for (node, stored) in stored {
             self.stored_bytes += stored.stored_bytes;
-            self.stored.insert(node, stored);
+            self.stored.insert(node, stored, writing);
         }
     }
 }
@@ -275,7 +276,7 @@ impl Builder<'_> {
             bytes if bytes.len() == 0 => Ok(Content::EMPTY),
             bytes => {
                 let missing = || Error::new(ErrorKind::Io, "a file of the session was not stored");
-                let stored = self.state.stored.get(&number).ok_or_else(missing)?;
+                let stored = self.state.stored.get(number).ok_or_else(missing)?;
                 if stored.content.size != bytes.len() {
                     let name = super::status::path_of(self.state, number);
                     let message =

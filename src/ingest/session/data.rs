@@ -120,6 +120,14 @@ impl Session {
         self.bytes(node)?.next_data(offset)
     }
 
+    /// Returns the content of a file whose bytes are all in the store, as those of a base are; `None` for any other node.
+    pub fn stored(&self, node: NodeNumber) -> Option<Content> {
+        match self.state.lock().nodes.bytes(node).ok()? {
+            Bytes::Stored(content) => Some(**content),
+            _ => None,
+        }
+    }
+
     /// Returns the bytes of a file as they are now.
     ///
     /// # Errors

@@ -76,6 +76,8 @@ impl Session {
     /// Stores the head of the file that has most in the spool, and returns how many bytes that freed; `None` if no file
     /// is worth it.
     pub(super) fn store_head(&self) -> Option<u64> {
+        // Until the journal names what was stored.
+        let _writing = self.begin_writing()?;
         let Job { node, mut file, bytes, end, origin } = self.next_head()?;
         let fed =
             file.feed(&self.store, &bytes, end, &origin.what(), &Progress::new()).and_then(|()| self.so_far(&file));

@@ -32,39 +32,12 @@ impl Journal {
     /// `Corrupt` if it is no journal; those of `replay`.
     pub(super) fn open(disk: &dyn Disk, path: &Path, replay: &mut dyn FnMut(Op) -> Result<()>) -> Result<Journal> {
         let file = disk.open_writable(path)?;
-        let mut bytes = Vec::new();
-        let mut start = 0;
-        let mut read_to = 0;
-        let mut journal = Journal { file, end: 0 };
-        loop {
-            // Keep what is left of the last piece: a record may go over the border.
-            bytes.drain(..start);
-            start = 0;
-            let kept = bytes.len();
-            bytes.resize(kept + READ_LEN, 0);
-            let len = journal.file.read_at(&mut bytes[kept..], read_to)?;
-            bytes.truncate(kept + len);
-            read_to += len as u64;
-            if journal.end == 0 {
-                if !bytes.starts_with(MARK) {
-                    return Err(Error::corrupt(format!("{} is not a session's journal", path.display())));
-                }
-                start = MARK.len();
-            }
-            while let Some(record) = next_record(&bytes[start..]) {
-                replay(Op::parse(record)?)?;
-                start += RECORD_HEADER_LEN + record.len();
-            }
-            journal.end = read_to - (bytes.len() - start) as u64;
-            if len == 0 {
-                break;
-            }
+        let (end, len) = self::replay(&*file, path, replay)?;
+        if end < len {
+            tracing::info!(path = %path.display(), lost_bytes = len - end, "cut a torn record off a journal");
+            file.set_len(end)?;
         }
-        if journal.end < read_to {
-            tracing::info!(path = %path.display(), lost_bytes = read_to - journal.end, "cut a torn record off a journal");
-            journal.file.set_len(journal.end)?;
-        }
-        Ok(journal)
+        Ok(Journal { file, end })
     }
 
     /// Writes an op.
@@ -84,6 +57,45 @@ impl Journal {
     pub(super) fn file(&self) -> Arc<dyn DiskFile> {
         self.file.clone()
     }
+}
+
+/// Gives each op to `visit`; returns where the last whole one ends, and where the file does.
+fn replay(file: &dyn DiskFile, path: &Path, visit: &mut dyn FnMut(Op) -> Result<()>) -> Result<(u64, u64)> {
+    let mut bytes = Vec::new();
+    let mut start = 0;
+    let (mut read_to, mut end) = (0, 0);
+    loop {
+        // Keep what is left of the last piece: a record may go over the border.
+        bytes.drain(..start);
+        start = 0;
+        let kept = bytes.len();
+        bytes.resize(kept + READ_LEN, 0);
+        let len = file.read_at(&mut bytes[kept..], read_to)?;
+        bytes.truncate(kept + len);
+        read_to += len as u64;
+        if end == 0 {
+            if !bytes.starts_with(MARK) {
+                return Err(Error::corrupt(format!("{} is not a session's journal", path.display())));
+            }
+            start = MARK.len();
+        }
+        while let Some(record) = next_record(&bytes[start..]) {
+            visit(Op::parse(record)?)?;
+            start += RECORD_HEADER_LEN + record.len();
+        }
+        end = read_to - (bytes.len() - start) as u64;
+        if len == 0 {
+            return Ok((end, read_to));
+        }
+    }
+}
+
+/// Gives each op of a journal to `visit`, as far as it is whole, and leaves it as it is: another process may write to it.
+///
+/// # Errors
+/// As [`Journal::open`].
+pub(super) fn read_ops(disk: &dyn Disk, path: &Path, visit: &mut dyn FnMut(Op) -> Result<()>) -> Result<()> {
+    replay(&*disk.open(path)?, path, visit).map(drop)
 }
 
 /// Returns the op bytes of the whole record at the start of `bytes`; `None` if it is cut or torn.

@@ -8,8 +8,9 @@ use super::op::{NodeNumber, Op};
 use super::{Session, SessionForm, SessionState, State};
 use crate::catalogue::{Build, BuildInfo, Completeness};
 use crate::error::{Error, Result};
-use crate::ingest::{Draft, Ingested, Replaces, publish};
+use crate::ingest::{Draft, Replaces, publish};
 use crate::name::RefName;
+use std::sync::Arc;
 
 impl Session {
     /// Makes a build of the workspace as it is, with the id `id` or else with its number; the workspace goes on, and
@@ -28,9 +29,10 @@ impl Session {
     }
 
     fn finish_keep(&self, id: Option<RefName>, replaces: Replaces, left: Vec<NodeNumber>) -> Result<Build> {
+        let writing = Arc::new(self.store.begin_writing()?);
         let stored = self.store_files(left)?;
         let mut state = self.state.lock();
-        state.take_stored(stored);
+        state.take_stored(stored, &writing);
         let draft = Draft { id, ..self.draft(&state, Completeness::Declared, replaces)? };
         let (build, _) = publish(&self.store, draft)?;
         // What follows only tells the journal what the store has: when it fails, the build is there all the same.
@@ -51,7 +53,9 @@ impl Session {
         state.journal.append(&Op::Info { json })?;
         state.stored_bytes = 0;
         state.forget_texts();
-        let stored: Vec<(NodeNumber, Ingested)> = state.stored.drain().collect();
-        stored.into_iter().try_for_each(|(node, stored)| self.become_stored(state, node, stored.content))
+        std::mem::take(&mut state.stored)
+            .all()
+            .into_iter()
+            .try_for_each(|(node, stored)| self.become_stored(state, node, stored.content))
     }
 }

@@ -32,6 +32,7 @@ mod evidence;
 mod file_bytes;
 mod finish;
 mod head;
+mod inbox;
 mod journal;
 mod junk;
 mod keep;
@@ -42,8 +43,10 @@ mod origin;
 mod pace;
 mod patched;
 mod registry;
+mod roots;
 mod small_log;
 mod status;
+mod stored;
 mod transfer;
 mod writers;
 
@@ -52,9 +55,11 @@ pub use commit::CommitRequest;
 pub use data::Space;
 pub use file_bytes::FileBytes;
 pub use finish::{AutoCommit, FinishRules};
+pub use inbox::AtRest;
 pub use nodes::ROOT;
 pub use op::{NewNode, NodeNumber, SessionForm};
 pub use registry::Sessions;
+pub use roots::{SessionRoot, for_each_root};
 pub use status::{SessionState, Status};
 pub use writers::{Caller, Ending};
 
@@ -63,7 +68,6 @@ use crate::content::Reader;
 use crate::disk::Disk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ChunkId;
-use crate::ingest::Ingested;
 use crate::manifest::{Timestamp, XattrSet};
 use crate::name::{FileName, RefName};
 use crate::store::Store;
@@ -81,6 +85,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
+use stored::StoredFiles;
 
 /// The most bytes of an extended attribute that is kept.
 pub const MAX_XATTR_LEN: usize = 64 << 10;
@@ -177,7 +182,7 @@ struct State {
     /// Files that are being stored now; a change takes them out.
     storing: HashSet<NodeNumber>,
     /// Files that are stored but may not be durable yet.
-    stored: HashMap<NodeNumber, Ingested>,
+    stored: StoredFiles,
     /// Files whose last write failed, with what is to be said of it.
     failures: BTreeMap<NodeNumber, String>,
     /// Extended attributes that were accepted and dropped, by their prefix.
@@ -204,7 +209,7 @@ impl Session {
         let state = self.state.lock();
         match state.form {
             SessionForm::SingleFile => state.nodes.children(ROOT).ok()?.iter().next(),
-            SessionForm::Folder | SessionForm::Workspace => None,
+            SessionForm::Folder | SessionForm::Workspace | SessionForm::Inbox => None,
         }
     }
 
@@ -562,7 +567,7 @@ impl State {
     fn unstore(&mut self, node: NodeNumber) {
         self.forget_texts();
         self.storing.remove(&node);
-        self.stored.remove(&node);
+        self.stored.remove(node);
     }
 }
 

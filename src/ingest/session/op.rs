@@ -66,11 +66,14 @@ pub enum SessionForm {
     SingleFile,
     /// A workspace: a folder that is worked in, and stays.
     Workspace,
+    /// A folder into which feedback is dropped, and from which it is taken when it is at rest.
+    Inbox,
 }
 
 impl SessionForm {
     /// All of them; the index is the form's number in a journal.
-    const ALL: [SessionForm; 3] = [SessionForm::Folder, SessionForm::SingleFile, SessionForm::Workspace];
+    const ALL: [SessionForm; 4] =
+        [SessionForm::Folder, SessionForm::SingleFile, SessionForm::Workspace, SessionForm::Inbox];
 }
 
 /// One change of a session.

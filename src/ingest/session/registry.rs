@@ -13,7 +13,8 @@ use super::marks::{Finish, Finisher};
 use super::nodes::{Body, Bytes, Nodes};
 use super::op::{NodeNumber, Op};
 use super::small_log::SmallLog;
-use super::{Change, Ending, Session, SessionForm, SessionRules, SessionState, State, folder_path};
+use super::stored::StoredFiles;
+use super::{AtRest, Change, Ending, Session, SessionForm, SessionRules, SessionState, State, folder_path};
 use crate::catalogue::{Build, BuildInfo};
 use crate::content::Reader;
 use crate::disk::DiskFile;
@@ -35,7 +36,7 @@ pub(super) const SPOOL: &str = "spool";
 /// The folder of a session's spool files.
 pub(super) const DATA: &str = "data";
 const LOCK: &str = "lock";
-const JOURNAL: &str = "journal";
+pub(super) const JOURNAL: &str = "journal";
 const SMALL: &str = "small";
 /// How often, and with what pauses, the lock of a session is tried.
 const LOCK_TRIES: u32 = 10;
@@ -70,16 +71,37 @@ struct List {
     by_name: HashMap<NameKey, u32>,
 }
 
-/// A name, folded, among the workspaces or among those that are copied in.
+/// Which sessions a name must be the only one among.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Namespace {
+    /// Those that are copied in.
+    Copies,
+    /// Workspaces.
+    Workspaces,
+    /// Inboxes.
+    Inboxes,
+}
+
+impl Namespace {
+    fn of(form: SessionForm) -> Namespace {
+        match form {
+            SessionForm::Folder | SessionForm::SingleFile => Namespace::Copies,
+            SessionForm::Workspace => Namespace::Workspaces,
+            SessionForm::Inbox => Namespace::Inboxes,
+        }
+    }
+}
+
+/// A name, folded, in its namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct NameKey {
-    is_workspace: bool,
+    namespace: Namespace,
     folded: String,
 }
 
 impl NameKey {
     fn new(name: &RefName, form: SessionForm) -> NameKey {
-        NameKey { is_workspace: form == SessionForm::Workspace, folded: name.folded() }
+        NameKey { namespace: Namespace::of(form), folded: name.folded() }
     }
 }
 
@@ -195,12 +217,22 @@ impl Sessions {
 
     /// Returns the sessions that are copied in, by serial.
     pub fn list(&self) -> Vec<Arc<Session>> {
-        self.registered.all_named(false)
+        self.registered.all_named(Namespace::Copies)
     }
 
     /// Returns the workspaces, by serial.
     pub fn workspaces(&self) -> Vec<Arc<Session>> {
-        self.registered.all_named(true)
+        self.registered.all_named(Namespace::Workspaces)
+    }
+
+    /// Returns the inboxes, by serial.
+    pub fn inboxes(&self) -> Vec<Arc<Session>> {
+        self.registered.all_named(Namespace::Inboxes)
+    }
+
+    /// Returns the inbox called `name`.
+    pub fn inbox(&self, name: &RefName) -> Option<Arc<Session>> {
+        self.registered.named(name.as_str().as_bytes(), SessionForm::Inbox)
     }
 
     /// Gives a session another name.
@@ -223,7 +255,23 @@ impl Sessions {
     /// # Errors
     /// `Busy` while it is committed; `ReadOnly` once it is.
     pub fn abort(&self, session: &Session) -> Result<()> {
-        session.set_aborted()?;
+        session.set_aborted(None)?;
+        self.remove(session)
+    }
+
+    /// Removes an inbox with all that is in it, unless something has changed since it was `at` rest; tells whether it did.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn empty(&self, inbox: &Session, at: AtRest) -> Result<bool> {
+        if !inbox.set_aborted(Some(at))? {
+            return Ok(false);
+        }
+        self.remove(inbox)?;
+        Ok(true)
+    }
+
+    fn remove(&self, session: &Session) -> Result<()> {
         self.unname(session);
         self.registered.list.write().by_serial.remove(&session.serial());
         // What cannot be removed now is found, without a journal's end, by nobody but the next listing of the spool.
@@ -263,7 +311,11 @@ impl Sessions {
     fn check_free(&self, key: &NameKey, except: Option<u32>) -> Result<()> {
         match self.registered.list.read().by_name.get(key) {
             Some(serial) if Some(*serial) != except => {
-                let what = if key.is_workspace { "workspace" } else { "session" };
+                let what = match key.namespace {
+                    Namespace::Copies => "session",
+                    Namespace::Workspaces => "workspace",
+                    Namespace::Inboxes => "inbox",
+                };
                 let message = format!("there is a {what} {} already", key.folded);
                 Err(Error::new(ErrorKind::Exists, message).with_hint("names that differ in case alone are the same"))
             }
@@ -293,9 +345,9 @@ impl Registered {
         (session.name().as_str().as_bytes() == name).then(|| session.clone())
     }
 
-    fn all_named(&self, are_workspaces: bool) -> Vec<Arc<Session>> {
+    fn all_named(&self, namespace: Namespace) -> Vec<Arc<Session>> {
         let list = self.list.read();
-        let of_form = |(key, serial): (&NameKey, &u32)| (key.is_workspace == are_workspaces).then_some(*serial);
+        let of_form = |(key, serial): (&NameKey, &u32)| (key.namespace == namespace).then_some(*serial);
         let named: HashSet<u32> = list.by_name.iter().filter_map(of_form).collect();
         list.by_serial.iter().filter(|(serial, _)| named.contains(serial)).map(|(_, session)| session.clone()).collect()
     }
@@ -342,7 +394,11 @@ impl Registered {
         let mut replay = Replay::new(&self.content);
         let journal = Journal::open(disk, &folder.join(JOURNAL), &mut |op| replay.take(op))?;
         let is_done = match replay.committing {
-            Some(root) => self.store.catalogue().builds()?.iter().any(|build| build.root.id == root),
+            Some(root) => {
+                let catalogue = self.store.catalogue();
+                let forgotten = catalogue.forgotten()?.into_iter().map(|forgotten| forgotten.build);
+                catalogue.builds()?.into_iter().chain(forgotten).any(|build| build.root.id == root)
+            }
             None => false,
         };
         let journal = match is_done {
@@ -491,7 +547,7 @@ impl State {
             open: HashMap::new(),
             queue: VecDeque::new(),
             storing: HashSet::new(),
-            stored: HashMap::new(),
+            stored: StoredFiles::default(),
             failures: BTreeMap::new(),
             dropped_xattrs: BTreeMap::new(),
             stored_bytes: 0,
@@ -505,8 +561,9 @@ impl State {
 impl Session {
     fn is_busy(&self) -> bool {
         let state = self.state.lock();
-        // Who works in a workspace may have a file open all day.
-        let is_copied = state.form != SessionForm::Workspace && state.open.values().any(|open| open.is_written());
+        // Who works in a workspace may have a file open all day, and a game its log in an inbox.
+        let is_copied =
+            Namespace::of(state.form) == Namespace::Copies && state.open.values().any(|open| open.is_written());
         match state.phase {
             SessionState::Committing => true,
             SessionState::Open | SessionState::Interrupted | SessionState::Suspect => {
@@ -525,8 +582,18 @@ impl Session {
         Ok(())
     }
 
-    fn set_aborted(&self) -> Result<()> {
-        let mut state = self.changing_by(Change::Other)?;
+    /// Ends the session, if it still is `at` rest when that is given; tells whether it does.
+    fn set_aborted(&self, at: Option<AtRest>) -> Result<bool> {
+        let mut state = match at {
+            Some(at) => {
+                let state = self.state.lock();
+                if state.finish.epoch != at.0 {
+                    return Ok(false);
+                }
+                state
+            }
+            None => self.changing_by(Change::Other)?,
+        };
         state.phase = SessionState::Aborted;
         for (_, node) in state.nodes.iter() {
             if let Body::File(bytes) = &node.body {
@@ -535,7 +602,7 @@ impl Session {
         }
         state.queue.clear();
         state.storing.clear();
-        state.stored.clear();
-        Ok(())
+        state.stored = StoredFiles::default();
+        Ok(true)
     }
 }

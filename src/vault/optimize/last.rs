@@ -93,6 +93,8 @@ impl Vault {
         marked.iter().for_each(|number| add(&number.to_le_bytes()));
         add(b"playtests");
         self.playtests()?.iter().for_each(|playtest| add(&playtest.root.id.0));
+        add(b"feedback");
+        self.feedback_batches()?.iter().for_each(|batch| add(&batch.root.id.0));
         Ok(hash.finalize().to_hex().to_string())
     }
 

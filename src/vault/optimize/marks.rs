@@ -1,5 +1,6 @@
-//! What each chunk is needed for: 17 bytes a chunk, whatever they are needed for.
+//! What each chunk is needed for.
 
+use super::super::chunk_marks::ChunkMarks;
 use super::Vault;
 use crate::catalogue::Build;
 use crate::error::Result;
@@ -22,8 +23,7 @@ const DONE: u8 = 8;
 
 /// What is known of all chunks that there were when it was read.
 pub(super) struct Marks {
-    keys: Vec<ChunkKey>,
-    marks: Vec<u8>,
+    chunks: ChunkMarks,
     /// All builds by number.
     pub(super) builds: Vec<Build>,
 }
@@ -32,13 +32,7 @@ impl Marks {
     pub(super) fn read(vault: &Vault, progress: &Progress) -> Result<Marks> {
         let builds = vault.builds()?;
         let catalogue = vault.store().catalogue();
-        let mut keys = Vec::new();
-        catalogue.for_each_chunk(&mut |key, _| {
-            keys.push(key);
-            progress.check()
-        })?;
-        let marks = vec![0; keys.len()];
-        let mut marks = Marks { keys, marks, builds };
+        let mut marks = Marks { chunks: ChunkMarks::read(vault, progress)?, builds };
         catalogue.for_each_chunk(&mut |_, place| {
             place.bases.iter().for_each(|&base| marks.set(base, IS_BASE));
             progress.check()
@@ -50,6 +44,7 @@ impl Marks {
         let hot: Vec<ChunkId> = hot.iter().map(|build| build.root.id).collect();
         let mut old: Vec<ChunkId> = old.iter().map(|build| build.root.id).collect();
         old.extend(vault.playtests()?.iter().map(|playtest| playtest.root.id));
+        old.extend(vault.feedback_batches()?.iter().map(|batch| batch.root.id));
         marks.walk(vault, progress, &hot, HOT)?;
         marks.walk(vault, progress, &old, OLD)?;
         Ok(marks)
@@ -91,12 +86,8 @@ impl Marks {
         }
     }
 
-    fn index(&self, key: ChunkKey) -> Option<usize> {
-        self.keys.binary_search(&key).ok()
-    }
-
     fn get(&self, key: ChunkKey) -> u8 {
-        self.index(key).map_or(0, |index| self.marks[index])
+        self.chunks.get(key).unwrap_or(0)
     }
 
     fn set(&mut self, key: ChunkKey, mark: u8) {
@@ -106,10 +97,7 @@ impl Marks {
     /// Returns whether the chunk did not have the mark.
     fn set_first(&mut self, key: ChunkKey, mark: u8) -> bool {
         // What came since is hot, and left alone.
-        let Some(index) = self.index(key) else { return false };
-        let is_first = self.marks[index] & mark == 0;
-        self.marks[index] |= mark;
-        is_first
+        self.chunks.set(key, mark).unwrap_or(false)
     }
 
     /// Tells whether the chunk is idle and comes up for the first time.

@@ -11,14 +11,14 @@ mod packs;
 mod walk;
 
 pub use last::LastOptimize;
+pub(super) use packs::{Compacted, Left, compact};
 
-use super::{Vault, try_lock_for_a_moment};
+use super::Vault;
 use crate::disk::DiskFile;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::progress::Progress;
 use crate::store::{Effort, Gain};
 use marks::Marks;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use walk::Walk;
@@ -136,9 +136,12 @@ impl Vault {
         let kept = walk.keep();
         let Walk { mut report, left, .. } = walk;
         let finished = walked.and_then(|is_complete| {
-            let compacted = packs::compact(self, progress, &left, &mut report);
-            report.is_complete = is_complete && compacted.is_ok();
-            compacted
+            let mut compacted = Compacted::default();
+            let ended = compact(self, progress, &left, report.bytes_gained, &mut compacted);
+            report.chunks_moved += compacted.chunks_moved;
+            report.packs_removed += compacted.packs_removed;
+            report.is_complete = is_complete && ended.is_ok();
+            ended
         });
         if finished.is_err() {
             self.store().flush()?;
@@ -150,25 +153,11 @@ impl Vault {
         Ok(report)
     }
 
-    fn pack_bytes(&self) -> Result<u64> {
+    pub(super) fn pack_bytes(&self) -> Result<u64> {
         Ok(self.store().catalogue().packs()?.iter().map(|(.., len)| len).sum())
     }
 
-    fn optimize_lock(&self) -> Result<Arc<dyn DiskFile>> {
-        let open = || self.disk.open_writable(Path::new(LOCK));
-        let lock = open().or_else(|error| match error.kind() {
-            ErrorKind::NotFound => match self.disk.create(Path::new(LOCK)) {
-                Err(error) if error.kind() == ErrorKind::Exists => open(),
-                result => result,
-            },
-            _ => Err(error),
-        })?;
-        match try_lock_for_a_moment(&*lock, true)? {
-            true => Ok(lock),
-            false => {
-                let message = format!("the vault {} is being optimized already", self.dir().display());
-                Err(Error::new(ErrorKind::Busy, message).with_hint("let the other process end, or stop it"))
-            }
-        }
+    pub(super) fn optimize_lock(&self) -> Result<Arc<dyn DiskFile>> {
+        self.lock_work(LOCK, "is being optimized or cleaned up already")
     }
 }

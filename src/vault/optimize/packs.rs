@@ -1,6 +1,6 @@
 //! Packs in which little is needed are emptied and removed.
 
-use super::{OptimizeReport, Vault};
+use super::Vault;
 use crate::error::Result;
 use crate::id::PackId;
 use crate::progress::Progress;
@@ -21,16 +21,33 @@ const BASE_COST: u64 = 2 * 16;
 
 /// What was stored anew lies in its old pack still.
 #[derive(Default)]
-pub(super) struct Left {
+pub(in crate::vault) struct Left {
     /// Bytes of it, by the number of the pack.
     pub(super) by_pack: HashMap<i64, u64>,
     /// What was gained by the runs that this one goes on with, and which ended before they came to the packs.
     pub(super) gained_before: u64,
 }
 
+/// What became of packs.
+#[derive(Default)]
+pub(in crate::vault) struct Compacted {
+    /// Chunks that were moved out of packs with little left in them.
+    pub(in crate::vault) chunks_moved: u64,
+    /// Packs that were removed.
+    pub(in crate::vault) packs_removed: u64,
+}
+
 /// Empties packs in which much is of no use, takes those that are empty out of the catalogue and removes their files.
-pub(super) fn compact(vault: &Vault, progress: &Progress, left: &Left, report: &mut OptimizeReport) -> Result<()> {
-    let gained = left.gained_before + report.bytes_gained;
+///
+/// `gained` is by how many bytes what was stored anew is smaller.
+pub(in crate::vault) fn compact(
+    vault: &Vault,
+    progress: &Progress,
+    left: &Left,
+    gained: u64,
+    compacted: &mut Compacted,
+) -> Result<()> {
+    let gained = left.gained_before + gained;
     let left = &left.by_pack;
     let store = vault.store();
     let catalogue = store.catalogue();
@@ -46,7 +63,7 @@ pub(super) fn compact(vault: &Vault, progress: &Progress, left: &Left, report: &
         let left = left.get(&number).copied().unwrap_or(0);
         let leaves_too_much = left > 0 && left_bytes > gained / LEFT_SHARE;
         if leaves_too_much || used[&number] + len / MAX_WASTE_SHARE < len {
-            report.chunks_moved += empty(vault, number, id, progress)?;
+            compacted.chunks_moved += empty(vault, number, id, progress)?;
             left_bytes -= left;
         }
     }
@@ -67,7 +84,7 @@ pub(super) fn compact(vault: &Vault, progress: &Progress, left: &Left, report: &
         }
     }
     catalogue.retire_packs(&unused)?;
-    report.packs_removed += store.remove_retired()?;
+    compacted.packs_removed += store.remove_retired()?;
     // An empty log opens faster; that it cannot be emptied while somebody reads is no failure.
     let _ = catalogue.checkpoint();
     Ok(())

@@ -118,8 +118,10 @@ impl Walk<'_> {
             }
             newer = Some(old);
         }
-        for playtest in self.vault.playtests()? {
-            if !self.build(Pair { old: playtest.root.id, newer: None })? {
+        let playtests = self.vault.playtests()?.into_iter().map(|playtest| playtest.root.id);
+        let batches = self.vault.feedback_batches()?.into_iter().map(|batch| batch.root.id);
+        for old in playtests.chain(batches) {
+            if !self.build(Pair { old, newer: None })? {
                 return Ok(false);
             }
         }

@@ -1,11 +1,11 @@
 //! A small script on a disk that fails at a chosen call, and what must hold afterwards.
 
 use super::faulty::{Fault, FaultyDisk};
-use super::{Scene, Tree, assert_same, noise, read_tree, settle, write};
+use super::{Scene, Tree, assert_same, noise, read_tree, set_grace, settle, write};
 use gamevault::catalogue::Build;
 use gamevault::name::RefName;
 use gamevault::progress::Progress;
-use gamevault::vault::{SnapshotOptions, SnapshotReport, VerifyOptions};
+use gamevault::vault::{Annotation, GcOptions, SnapshotOptions, SnapshotReport, VerifyOptions};
 use gamevault::{Result, Vault};
 use std::fs;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub fn prepare() -> Scene {
         write(&scene.path("game").join(name), &bytes);
     }
     settle();
+    set_grace(&scene.path("vault"), 0.0);
+    let scene = scene.reopen();
     scene.snapshot("game");
     scene
 }
@@ -34,7 +36,7 @@ struct Done {
     milestone: bool,
 }
 
-/// Makes two builds and a milestone on `disk`; goes on after a failure.
+/// Makes two builds and a milestone on `disk`, forgets one and cleans up; goes on after a failure.
 fn script(scene: &Scene, disk: &FaultyDisk, done: &mut Done) -> Result<()> {
     let vault = Vault::open_on(Arc::new(disk.clone()));
     for version in 0..2 {
@@ -48,9 +50,13 @@ fn script(scene: &Scene, disk: &FaultyDisk, done: &mut Done) -> Result<()> {
     }
     let vault = vault?;
     let first = vault.build("1")?;
-    vault.set_milestone(&RefName::new("alpha")?, &first, None, vec![], false)?;
+    vault.set_milestone(&RefName::new("alpha")?, &first, &Annotation::default(), false)?;
     done.milestone = true;
-    Ok(())
+    let second = vault.build("2")?;
+    // Whether it was forgotten or not, the others stay.
+    done.builds.retain(|(build, _)| build.number != second.number);
+    vault.forget(&[second], false)?;
+    vault.gc(&GcOptions::default(), &Progress::new()).map(drop)
 }
 
 pub fn snapshot(scene: &Scene, vault: &Vault) -> Result<SnapshotReport> {
@@ -58,7 +64,7 @@ pub fn snapshot(scene: &Scene, vault: &Vault) -> Result<SnapshotReport> {
 }
 
 pub fn assert_no_problems(vault: &Vault) {
-    let options = VerifyOptions { builds: vec![], read_data: true };
+    let options = VerifyOptions { read_data: true, ..VerifyOptions::default() };
     assert_eq!(vault.verify(&options, &Progress::new()).unwrap().problems, [""; 0]);
 }
 

@@ -4,7 +4,7 @@ use super::folder::{edit_randomly, make_random};
 use super::{Tree, read_tree, seed, settle};
 use gamevault::name::RefName;
 use gamevault::progress::Progress;
-use gamevault::vault::{RestoreOptions, SnapshotOptions, VerifyOptions};
+use gamevault::vault::{Annotation, RestoreOptions, SnapshotOptions, VerifyOptions};
 use gamevault::{ErrorKind, Result, Vault};
 use rand::RngExt;
 use std::fs;
@@ -26,7 +26,7 @@ pub fn flip_bits(seed: u64, count: usize) {
             edit_randomly(&game, &mut random, 10, 60_000);
         }
         let first = vault.build("1").unwrap();
-        vault.set_milestone(&RefName::new("alpha").unwrap(), &first, None, vec![], false).unwrap();
+        vault.set_milestone(&RefName::new("alpha").unwrap(), &first, &Annotation::default(), false).unwrap();
         vault.store().catalogue().checkpoint().unwrap();
     }
     let files = files_below(&vault_dir);
@@ -99,7 +99,7 @@ fn is_found(vault_dir: &Path, trees: &[Tree], back: &Path, place: &str) -> bool 
             return true;
         }
     };
-    let options = VerifyOptions { builds: vec![], read_data: true };
+    let options = VerifyOptions { read_data: true, ..VerifyOptions::default() };
     let problems = match vault.verify(&options, &Progress::new()) {
         Ok(report) => report.problems,
         Err(error) => vec![error.to_string()],

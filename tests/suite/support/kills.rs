@@ -1,7 +1,7 @@
 //! The real program, killed at random moments, and what must hold after each kill.
 
 use super::folder::{edit_randomly, leaves, make_random};
-use super::{Tree, noise, read_tree, seed, settle};
+use super::{Tree, noise, read_tree, seed, set_grace, settle};
 use gamevault::catalogue::{Build, Milestone};
 use gamevault::disk::host::{self, StatKey};
 use gamevault::name::RefName;
@@ -174,7 +174,7 @@ fn hash_of(tree: &Tree) -> blake3::Hash {
 }
 
 fn assert_no_problems(vault: &Vault) {
-    let options = VerifyOptions { builds: Vec::new(), read_data: true };
+    let options = VerifyOptions { read_data: true, ..VerifyOptions::default() };
     let problems = vault.verify(&options, &Progress::new()).unwrap().problems;
     assert!(problems.is_empty(), "{problems:?}");
 }
@@ -295,6 +295,38 @@ pub fn kill_optimizes(seed: u64, rounds: usize) {
             takes = takes.max(scene.finish(&["optimize", "--squeeze"]).1);
         } else if !ended {
             takes = takes.mul_f64(1.2);
+        }
+    }
+    scene.check_repair();
+}
+
+/// Kills `rounds` runs of gc, each after another build was forgotten; the others must come back after each, also from a catalogue
+/// that is rebuilt.
+pub fn kill_gcs(seed: u64, rounds: usize) {
+    let mut scene = Scene::new(seed);
+    set_grace(&scene.path("vault"), 0.0);
+    scene.change_folder();
+    scene.finish(&["snapshot", "game"]);
+    scene.accept_builds(&scene.vault());
+    let mut takes = Duration::from_millis(100);
+    for round in 0..rounds {
+        scene.change_folder();
+        scene.finish(&["snapshot", "game"]);
+        scene.accept_builds(&scene.vault());
+        let (forgotten, _) = scene.published.remove(scene.random.random_range(0..scene.published.len()));
+        scene.finish(&["forget", forgotten.id.as_str()]);
+        scene.kill(&["gc"], takes);
+        {
+            let vault = scene.vault();
+            scene.accept_builds(&vault);
+            assert_no_problems(&vault);
+        }
+        if round % 3 == 2 {
+            scene.finish(&["repair"]);
+            scene.accept_builds(&scene.vault());
+        }
+        if round % 2 == 1 {
+            takes = takes.max(scene.finish(&["gc"]).1);
         }
     }
     scene.check_repair();

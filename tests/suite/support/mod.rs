@@ -20,10 +20,46 @@ pub use noise::noise;
 use gamevault::Vault;
 use gamevault::disk::host::{self, HostKind};
 use gamevault::progress::Progress;
+use gamevault::store::CacheSizes;
 use gamevault::vault::{RestoreOptions, SnapshotOptions, SnapshotReport};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// Makes a vault, and opens it as [`open_vault`] does.
+pub fn new_vault(dir: &Path) -> Vault {
+    drop(Vault::init(dir).unwrap());
+    open_vault(dir)
+}
+
+/// Opens a vault with the caches that `GAMEVAULT_CACHES` asks for: `off`, `tiny`, or those of everybody. What is read must be
+/// the same with each: `scripts/test-caches` runs the suite with all of them.
+pub fn open_vault(dir: &Path) -> Vault {
+    let sizes = match std::env::var("GAMEVAULT_CACHES").as_deref() {
+        Ok("off") => CacheSizes::OFF,
+        Ok("tiny") => CacheSizes::TINY,
+        Ok(other) => panic!("GAMEVAULT_CACHES is {other}, not off or tiny"),
+        Err(_) => CacheSizes::default(),
+    };
+    Vault::open_with(dir, &sizes).unwrap()
+}
+
+/// Lets builds of the vault be recalled for so many days after they were forgotten; it counts when the vault is opened again.
+pub fn set_grace(vault: &Path, days: f64) {
+    let file = vault.join("vault.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let changed = text.replace("grace_days = 14.0", &format!("grace_days = {days:?}"));
+    assert_ne!(changed, text, "{text}");
+    fs::write(&file, changed).unwrap();
+}
+
+/// Takes the recovery data away: what is damaged after that stays so.
+pub fn unprotect(vault: &Path) {
+    let files = folder::leaves(&vault.join("packs")).into_iter();
+    files
+        .filter(|path| path.extension().is_some_and(|kind| kind == "par"))
+        .for_each(|path| fs::remove_file(path).unwrap());
+}
 
 /// A vault and a place for folders, both gone at the end of the test.
 pub struct Scene {
@@ -34,7 +70,7 @@ pub struct Scene {
 impl Scene {
     pub fn new() -> Scene {
         let dir = tempfile::tempdir().unwrap();
-        let vault = Vault::init(&dir.path().join("vault")).unwrap();
+        let vault = new_vault(&dir.path().join("vault"));
         Scene { dir, vault }
     }
 
@@ -46,7 +82,7 @@ impl Scene {
     pub fn reopen(self) -> Scene {
         let Scene { dir, vault } = self;
         drop(vault);
-        let vault = Vault::open(&dir.path().join("vault")).unwrap();
+        let vault = open_vault(&dir.path().join("vault"));
         Scene { dir, vault }
     }
 
