@@ -1,8 +1,8 @@
 //! What changed between two builds.
 //!
-//! [`diff`] walks two manifests ([`walk`]), joins what is gone and what is new to moves ([`renames`]), counts the bytes that
-//! are really others ([`bytes`]), and names the class of each file ([`classes`]). What is inside a file that changed is told
-//! by [`detail`], and which third-party plugins have another version by [`plugins`]; both read files and so are asked for
+//! [`diff`] walks two manifests (`walk`), joins what is gone and what is new to moves (`renames`), counts the bytes that
+//! are really others (`bytes`), and names the class of each file (`classes`). What is inside a file that changed is told
+//! by [`detail`], and which third-party plugins have another version by `plugins`; both read files and so are asked for
 //! apart. `docs/changes.md` says what the numbers mean.
 
 mod bytes;
