@@ -12,22 +12,19 @@
 //! ```
 
 mod request;
+mod server;
 mod session;
 
 use crate::error::{Error, Result};
 use parking_lot::Mutex;
+use server::Server;
 use session::OpenSession;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tiny_http::Server;
-
-/// Threads that answer.
-const THREADS: usize = 4;
 
 /// Sessions that may be open at once.
 const MAX_OPEN: usize = 1_000;
@@ -50,12 +47,13 @@ pub struct ReceiverOptions {
 /// A running receiver; it ends when this is dropped, and all open sessions with it.
 pub struct Receiver {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    /// Nothing after the end.
+    server: Option<Server>,
+    address: SocketAddr,
 }
 
-/// What the threads have in common.
+/// What all requests have in common.
 struct Shared {
-    server: Server,
     options: ReceiverOptions,
     open: Mutex<HashMap<String, Arc<Mutex<OpenSession>>>>,
     ended: AtomicU64,
@@ -72,23 +70,15 @@ impl Receiver {
                 Error::invalid("the token for recording is empty").with_hint("give one, or none to have it made")
             );
         }
-        let server = Server::http(options.address).map_err(|error| {
-            Error::io("listen on", Path::new(&options.address.to_string()), std::io::Error::other(error))
-                .with_hint("choose another port: --listen 127.0.0.1:0 takes a free one")
-        })?;
-        let shared = Arc::new(Shared { server, options, open: Mutex::default(), ended: AtomicU64::new(0) });
-        let threads = (0..THREADS).map(|number| {
-            let shared = shared.clone();
-            std::thread::Builder::new().name(format!("receive-{number}")).spawn(move || shared.run())
-        });
-        let threads: std::io::Result<Vec<_>> = threads.collect();
-        let threads = threads.map_err(|error| Error::io("start a thread of", Path::new("the receiver"), error))?;
-        Ok(Receiver { shared, threads })
+        let asked = options.address;
+        let shared = Arc::new(Shared { options, open: Mutex::default(), ended: AtomicU64::new(0) });
+        let (server, address) = Server::start(asked, shared.clone())?;
+        Ok(Receiver { shared, server: Some(server), address })
     }
 
     /// Returns where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.shared.server.server_addr().to_ip().unwrap_or(self.shared.options.address)
+        self.address
     }
 
     /// Returns how many sessions have ended since the start.
@@ -110,24 +100,13 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        for _ in &self.threads {
-            self.shared.server.unblock();
-        }
-        for thread in self.threads.drain(..) {
-            thread.join().ok();
-        }
+        // Whoever still sends is not listened to any more when the sessions end.
+        drop(self.server.take());
         self.shared.end_where(|_| true);
     }
 }
 
 impl Shared {
-    fn run(&self) {
-        // An error is `unblock`, or that of one connection.
-        while let Ok(request) = self.server.recv() {
-            self.answer(request);
-        }
-    }
-
     fn end_where(&self, is_over: impl Fn(&OpenSession) -> bool) {
         let mut over = Vec::new();
         self.open.lock().retain(|_, session| {

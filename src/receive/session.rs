@@ -110,13 +110,14 @@ impl OpenSession {
         log.write_all(text).map_err(failed)
     }
 
-    /// Keeps a file in one of [`FOLDERS`]; one of the same name is replaced.
-    pub(super) fn put_file(&mut self, folder: &str, name: &str, bytes: &[u8]) -> Result<()> {
-        self.hear(bytes.len() as u64)?;
+    /// Keeps a file of `len` bytes in one of [`FOLDERS`]; one of the same name is replaced.
+    pub(super) fn put_file(&mut self, folder: &str, name: &str, mut file: File, len: u64) -> Result<()> {
+        self.hear(len)?;
         let above = self.path.join(folder);
         fs::create_dir_all(&above).map_err(|error| Error::io("make", &above, error))?;
         let path = above.join(name);
-        fs::write(&path, bytes).map_err(|error| Error::io("write", &path, error))
+        let copied = File::create(&path).and_then(|mut kept| std::io::copy(&mut file, &mut kept));
+        copied.map(drop).map_err(|error| Error::io("write", &path, error))
     }
 
     /// Ends it; a second time does nothing.

@@ -42,7 +42,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::session::AtRest;
 use crate::manifest::{Content, Timestamp};
 use crate::store::ReadCounts;
-use crate::vault::Vault;
+use crate::vault::{Stayed, Vault};
 use control::MetaBuffers;
 use made::MadeTable;
 use notes::Desks;
@@ -71,6 +71,8 @@ pub struct Tree {
     desks: Desks,
     /// The inboxes that could not be imported as they are, by serial.
     uncollected: Mutex<HashMap<u32, AtRest>>,
+    /// The recorded plays that could not be kept as they are.
+    plays_stayed: Mutex<Stayed>,
     events: EventSink,
 }
 
@@ -88,6 +90,7 @@ impl Tree {
             made: MadeTable::default(),
             desks: Desks::default(),
             uncollected: Mutex::default(),
+            plays_stayed: Mutex::default(),
             events,
         }
     }

@@ -33,7 +33,8 @@ mod verify;
 pub use certify::CertificateCheck;
 pub use explain::{Alone, Explanation, FileGrowth};
 pub use feedback::{
-    Collected, DeployOptions, ForgetFeedback, ForgottenFeedback, ImportOptions, ImportReport, Relinked, Stamped,
+    CollectOptions, Collected, DeployOptions, ForgetFeedback, ForgottenFeedback, ImportOptions, ImportReport, Relinked,
+    Stamped, Stayed,
 };
 pub use find::{BuildRange, FoundPath, PathGlob};
 pub use forget::{Forgotten, KeepRules, Planned, Reason};

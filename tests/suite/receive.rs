@@ -3,9 +3,10 @@
 use crate::support::{Scene, write};
 use gamevault::catalogue::PlayEnding;
 use gamevault::catalogue::feedback::FeedbackQuery;
+use gamevault::error::ErrorKind;
 use gamevault::progress::Progress;
 use gamevault::receive::{Receiver, ReceiverOptions};
-use gamevault::vault::{Collected, RestoreOptions, SnapshotOptions};
+use gamevault::vault::{CollectOptions, Collected, RestoreOptions, SnapshotOptions, Stayed};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -21,7 +22,11 @@ fn with_build() -> Scene {
 }
 
 fn collect(scene: &Scene) -> Collected {
-    scene.vault.collect_sessions(&scene.path("spool"), None, &Progress::new()).unwrap()
+    collect_as(scene, &CollectOptions::default())
+}
+
+fn collect_as(scene: &Scene, options: &CollectOptions<'_>) -> Collected {
+    scene.vault.collect_sessions(&scene.path("spool"), options, &Progress::new()).unwrap()
 }
 
 fn left_in(folder: &Path) -> Vec<String> {
@@ -94,7 +99,8 @@ fn plays_that_are_over_are_taken_in_and_others_stay() {
     let again = collect(&scene);
     assert_eq!(again.playtests.len(), 0, "nothing tells the build of the other one");
     let build = scene.vault.build("1.0").unwrap();
-    let rest = scene.vault.collect_sessions(&spool, Some(&build), &Progress::new()).unwrap();
+    let of_build = CollectOptions { build: Some(&build), ..CollectOptions::default() };
+    let rest = scene.vault.collect_sessions(&spool, &of_build, &Progress::new()).unwrap();
     assert_eq!((rest.playtests.len(), rest.left.len()), (2, 0));
 }
 
@@ -197,7 +203,8 @@ fn what_is_no_play_stays_where_it_is() {
     // A play by itself is no folder of plays.
     write(&scene.path("one/session.json"), b"{}");
     write(&scene.path("one/saves/0_a.sav"), b"save");
-    let error = scene.vault.collect_sessions(&scene.path("one"), None, &Progress::new()).unwrap_err();
+    let error =
+        scene.vault.collect_sessions(&scene.path("one"), &CollectOptions::default(), &Progress::new()).unwrap_err();
     assert!(error.hint().unwrap().contains("session add"), "{error}");
     assert!(scene.path("one/saves/0_a.sav").is_file());
 }
@@ -257,4 +264,66 @@ fn an_upload_that_breaks_off_is_refused() {
     assert!(!answer.starts_with("HTTP/1.1 2"), "{answer}");
     let folder = left_in(&scene.path("spool")).remove(0);
     assert_eq!(fs::read(scene.path("spool").join(folder).join("saves/auto.sav")).unwrap(), b"whole");
+}
+
+#[test]
+fn who_says_nothing_holds_up_nobody() {
+    let scene = with_build();
+    let receiver = receiver(&scene);
+    let (_, answer) = ask(&receiver, "POST", "/sessions", "secret", b"{}");
+    let id = answer.split('"').nth(3).unwrap().to_owned();
+    let open = |text: &str| {
+        let mut stream = TcpStream::connect(receiver.address()).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    };
+    let head = |len: u64| {
+        format!(
+            "PUT /sessions/{id}/saves/a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\r\nContent-Length: {len}\r\n\r\n"
+        )
+    };
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.extend([open(""), open("POST /sess"), open(&(head(1000) + "half"))]);
+    }
+    assert_eq!(ask(&receiver, "POST", &format!("/sessions/{id}/log"), "secret", b"goes on").0, 200);
+    // What is too long is refused before it comes.
+    let mut long = open(&head(1 << 40));
+    let mut answer = [0; 12];
+    long.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    // The end does not wait for them either, and keeps what came whole.
+    drop(receiver);
+    let collected = collect_as(
+        &scene,
+        &CollectOptions { build: Some(&scene.vault.build("1.0").unwrap()), ..CollectOptions::default() },
+    );
+    assert_eq!(collected.playtests.len(), 1);
+}
+
+#[test]
+fn what_is_being_copied_waits_and_what_stays_is_read_once() {
+    let scene = with_build();
+    let play = scene.path("spool/p1");
+    write(&play.join("session.json"), br#"{"id":"p1","build":"1.0","exit":"clean"}"#);
+    let quiet = Duration::from_secs(3600);
+    let look = |stayed: Stayed| collect_as(&scene, &CollectOptions { quiet, stayed, ..CollectOptions::default() });
+    let collected = look(Stayed::default());
+    assert_eq!((collected.playtests.len(), collected.live, collected.left.len()), (0, 1, 0));
+    assert_eq!(collect(&scene).playtests.len(), 1);
+
+    // Another play of the same id.
+    write(&play.join("session.json"), br#"{"id":"p1","build":"1.0","exit":"clean","player":"Ann"}"#);
+    let again = |stayed: Stayed| {
+        let (options, progress) = (CollectOptions { stayed, ..CollectOptions::default() }, Progress::new());
+        let collected = scene.vault.collect_sessions(&scene.path("spool"), &options, &progress).unwrap();
+        (collected, progress.read().bytes_done)
+    };
+    let (collected, read) = again(Stayed::default());
+    assert!(collected.left.len() == 1 && read > 0, "it is read to see whether it is the same");
+    let (collected, read) = again(collected.stayed);
+    assert_eq!((collected.left.len(), read), (1, 0));
+    assert_eq!(collected.left[0].1.kind(), ErrorKind::Exists);
+    write(&play.join("session.json"), br#"{"id":"p2","build":"1.0","exit":"clean"}"#);
+    assert_eq!(again(collected.stayed).0.playtests.len(), 1);
 }

@@ -8,6 +8,7 @@ use crate::progress::Progress;
 use crate::tree::Tree;
 use crate::tree::number::Place;
 use crate::tree::types::Event;
+use crate::vault::CollectOptions;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,10 +21,10 @@ impl Tree {
     /// Imports what was dropped into `/feedback` and has not changed for `quiet`; returns how many inboxes were emptied.
     ///
     /// What fails stays where it is, with the reason in the log, and is tried again when something changes.
-    pub fn collect_feedback(&self, quiet: Duration) -> usize {
+    pub fn collect_feedback(&self, quiet: Duration, progress: &Progress) -> usize {
         // Who never looked at a session has dropped nothing.
         let Some(sessions) = self.opened_sessions() else { return 0 };
-        let collected = |inbox: &Arc<Session>| match self.collect(inbox, quiet) {
+        let collected = |inbox: &Arc<Session>| match self.collect(inbox, quiet, progress) {
             Ok(is_empty) => is_empty,
             Err(error) => {
                 tracing::warn!(inbox = %inbox.name(), %error, "what was dropped in could not be imported");
@@ -33,11 +34,14 @@ impl Tree {
         sessions.inboxes().iter().filter(|inbox| collected(inbox)).count()
     }
 
-    /// Takes in the plays that games recorded into the folder that the vault's config names.
-    pub fn collect_plays(&self) {
+    /// Takes in the plays that games recorded into the folder that the vault's config names, and that have not changed for `quiet`.
+    pub fn collect_plays(&self, quiet: Duration, progress: &Progress) {
         let Some(folder) = self.vault.plays_folder().filter(|folder| folder.is_dir()) else { return };
-        match self.vault.collect_sessions(folder, None, &Progress::new()) {
+        let mut stayed = self.plays_stayed.lock();
+        let options = CollectOptions { quiet, stayed: std::mem::take(&mut *stayed), ..CollectOptions::default() };
+        match self.vault.collect_sessions(folder, &options, progress) {
             Ok(collected) => {
+                *stayed = collected.stayed;
                 for playtest in &collected.playtests {
                     tracing::info!(id = %playtest.id, build = %playtest.build, "a recorded play is kept");
                     let build = playtest.build.0 as u32;
@@ -54,7 +58,7 @@ impl Tree {
         }
     }
 
-    fn collect(&self, inbox: &Session, quiet: Duration) -> Result<bool> {
+    fn collect(&self, inbox: &Session, quiet: Duration, progress: &Progress) -> Result<bool> {
         let Some(at_rest) = inbox.at_rest(quiet) else { return Ok(false) };
         if self.uncollected.lock().get(&inbox.serial()) == Some(&at_rest) {
             return Ok(false);
@@ -62,7 +66,7 @@ impl Tree {
         self.uncollected.lock().insert(inbox.serial(), at_rest);
         let build = build_of(inbox);
         let given = (build != NO_BUILD).then_some(BuildNumber(build.into()));
-        let report = self.vault.import_inbox(inbox, given, &Progress::new())?;
+        let report = self.vault.import_inbox(inbox, given, progress)?;
         let mut names = Vec::new();
         inbox.list(ROOT, 0, &mut |name, _| {
             names.push(name.to_vec());

@@ -21,5 +21,5 @@ pub use forget::{ForgetFeedback, ForgottenFeedback};
 pub use import::{ImportOptions, ImportReport};
 pub(super) use index::INDEX;
 pub use index::Relinked;
-pub use spool::Collected;
+pub use spool::{CollectOptions, Collected, Stayed};
 pub use stamp::Stamped;

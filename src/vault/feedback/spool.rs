@@ -4,6 +4,7 @@ use crate::catalogue::{Build, Playtest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::vault::Vault;
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,21 @@ const RECEIVED: &str = "received";
 /// A folder that no library holds is over when nothing in it was written for so long.
 const SILENCE: Duration = Duration::from_secs(120);
 
+/// How a spool folder is looked at.
+#[derive(Debug, Default)]
+pub struct CollectOptions<'a> {
+    /// The build that was played, whatever the sessions say.
+    pub build: Option<&'a Build>,
+    /// A session in which something was written for less than this ago may still be copied, and waits.
+    pub quiet: Duration,
+    /// Those that stayed the last time: they are tried again when they have changed.
+    pub stayed: Stayed,
+}
+
+/// The sessions that cannot be kept because there are others of their ids, and what they looked like.
+#[derive(Debug, Default)]
+pub struct Stayed(HashMap<PathBuf, Look>);
+
 /// What became of the sessions in a spool folder.
 #[derive(Debug, Default)]
 pub struct Collected {
@@ -34,20 +50,27 @@ pub struct Collected {
     pub playtests: Vec<Playtest>,
     /// How many of them a game had left open: it crashed, or was killed.
     pub recovered: u64,
-    /// How many are still recorded.
+    /// How many are still recorded, or copied.
     pub live: u64,
     /// Those that stay where they are, and why.
     pub left: Vec<(PathBuf, Error)>,
+    /// What the next look may pass over.
+    pub stayed: Stayed,
 }
 
 impl Vault {
-    /// Takes in the sessions of the folder `spool` that are over, as playtests of `build` or of the builds that they name, and
+    /// Takes in the sessions of the folder `spool` that are over, as playtests of the builds that they name or that was given, and
     /// removes them from there. Sessions whose game broke off are ended first: they are crashes.
     ///
     /// # Errors
-    /// `NotFound` if there is no such folder, `Invalid` if it is a play itself; those of the store. What one session fails by is told
-    /// with it, and it stays.
-    pub fn collect_sessions(&self, spool: &Path, build: Option<&Build>, progress: &Progress) -> Result<Collected> {
+    /// `NotFound` if there is no such folder, `Invalid` if it is a play itself; those of the store; `Interrupted`. What one session
+    /// fails by is told with it, and it stays.
+    pub fn collect_sessions(
+        &self,
+        spool: &Path,
+        options: &CollectOptions<'_>,
+        progress: &Progress,
+    ) -> Result<Collected> {
         if spool.join(PARTS[0]).exists() {
             let message = format!("{} is a play itself, and no folder of plays", spool.display());
             return Err(Error::invalid(message).with_hint("keep it with `gamevault session add`"));
@@ -62,7 +85,7 @@ impl Vault {
         names.sort();
         let mut collected = Collected::default();
         for path in names {
-            match self.collect_session(&path, build, progress, &mut collected) {
+            match self.collect_session(&path, options, progress, &mut collected) {
                 Ok(()) => {}
                 // What is about all of them, and not about this one.
                 Err(error) if matches!(error.kind(), ErrorKind::NoSpace | ErrorKind::Interrupted) => return Err(error),
@@ -84,7 +107,7 @@ impl Vault {
     fn collect_session(
         &self,
         path: &Path,
-        build: Option<&Build>,
+        options: &CollectOptions<'_>,
         progress: &Progress,
         collected: &mut Collected,
     ) -> Result<()> {
@@ -116,9 +139,23 @@ impl Vault {
                 Error::invalid(message).with_hint("keep it with `gamevault session add` if it is one all the same")
             );
         }
-        let before = look_of(&path)?;
-        collected.playtests.push(self.add_session(&path, build, progress)?);
-        if look_of(&path)? != before {
+        let before = Look::at(&path)?;
+        if before.is_younger_than(options.quiet) {
+            collected.live += 1;
+            return Ok(());
+        }
+        if options.stayed.0.get(&path) == Some(&before) {
+            let message = format!("{} has the id of another play", path.display());
+            collected.stayed.0.insert(path, before);
+            return Err(Error::new(ErrorKind::Exists, message));
+        }
+        let added = self.add_session(&path, options.build, progress).inspect_err(|error| {
+            if error.kind() == ErrorKind::Exists {
+                collected.stayed.0.insert(path.clone(), before);
+            }
+        });
+        collected.playtests.push(added?);
+        if Look::at(&path)? != before {
             let message = format!("{} was written to while it was kept", path.display());
             return Err(Error::new(ErrorKind::Busy, message).with_hint("it stays there: compare it with the playtest"));
         }
@@ -133,22 +170,43 @@ impl Vault {
     }
 }
 
-/// Returns what tells whether anything in a folder was written: how many files there are, their lengths in sum, and the newest time.
-fn look_of(path: &Path) -> Result<(u64, u64, Option<SystemTime>)> {
-    let mut look = (0, 0, None);
-    let mut open = vec![path.to_owned()];
-    while let Some(folder) = open.pop() {
-        let failed = |error| Error::io("look at", &folder, error);
-        for entry in fs::read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let about = entry.metadata().map_err(failed)?;
-            match about.is_dir() {
-                true => open.push(entry.path()),
-                false => look = (look.0 + 1, look.1 + about.len(), look.2.max(about.modified().ok())),
+/// What tells whether anything in a folder was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    files: u64,
+    /// Their lengths in sum.
+    len: u64,
+    /// The last change of a file or a folder.
+    newest: SystemTime,
+}
+
+impl Look {
+    fn at(path: &Path) -> Result<Look> {
+        let mut look = Look { files: 0, len: 0, newest: SystemTime::UNIX_EPOCH };
+        let mut open = vec![path.to_owned()];
+        while let Some(folder) = open.pop() {
+            let failed = |error| Error::io("look at", &folder, error);
+            let changed = fs::metadata(&folder).and_then(|about| about.modified()).map_err(failed)?;
+            look.newest = look.newest.max(changed);
+            for entry in fs::read_dir(&folder).map_err(failed)? {
+                let entry = entry.map_err(failed)?;
+                let about = entry.metadata().map_err(failed)?;
+                if about.is_dir() {
+                    open.push(entry.path());
+                    continue;
+                }
+                look.files += 1;
+                look.len += about.len();
+                look.newest = look.newest.max(about.modified().map_err(failed)?);
             }
         }
+        Ok(look)
     }
-    Ok(look)
+
+    /// Tells whether something changed for less than `time` ago. Times to come are those of another clock, and tell nothing.
+    fn is_younger_than(&self, time: Duration) -> bool {
+        self.newest.elapsed().is_ok_and(|age| age < time)
+    }
 }
 
 /// Tells whether somebody records into a folder: holds its lock, or wrote into it lately when it has none.

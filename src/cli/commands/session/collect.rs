@@ -12,7 +12,7 @@ use gamevault::Vault;
 use gamevault::error::{Error, Result};
 use gamevault::progress::Progress;
 use gamevault::receive::{Receiver, ReceiverOptions};
-use gamevault::vault::Collected;
+use gamevault::vault::{CollectOptions, Collected};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -68,10 +68,12 @@ pub fn collect(arguments: &Collect, context: &Context) -> Outcome {
     let spool = spool.ok_or_else(|| Error::invalid("there is no folder of plays").with_hint("name it"))?;
     // The folder of the library comes with the first play.
     let is_not_yet = arguments.spool.is_none() && !spool.exists();
+    let options = CollectOptions { build: build.as_ref(), ..CollectOptions::default() };
     let collected = match is_not_yet {
         true => Collected::default(),
-        false => context
-            .work("collect", Expected::Unknown, |progress| vault.collect_sessions(&spool, build.as_ref(), progress))?,
+        false => {
+            context.work("collect", Expected::Unknown, |progress| vault.collect_sessions(&spool, &options, progress))?
+        }
     };
     warn_of(&collected, context);
     answer(&vault, &collected, context)
@@ -158,8 +160,8 @@ pub fn record(arguments: &Record, context: &Context) -> Outcome {
 }
 
 fn take_in(vault: &Vault, spool: &Path, all: &mut Collected) {
-    match vault.collect_sessions(spool, None, &Progress::new()) {
-        Ok(Collected { playtests, recovered, live, left }) => {
+    match vault.collect_sessions(spool, &CollectOptions::default(), &Progress::new()) {
+        Ok(Collected { playtests, recovered, live, left, .. }) => {
             for playtest in &playtests {
                 tracing::info!(id = %playtest.id, "a play is kept");
             }
