@@ -47,8 +47,15 @@ impl Vault {
     /// `NotFound` if `dir` holds no vault, `Busy` while anybody uses it, `NoSpace` or `Io` from the disk.
     pub fn repair(dir: &Path, progress: &Progress) -> Result<RepairReport> {
         let dir = std::path::absolute(dir).map_err(|error| Error::io("find", dir, error))?;
-        let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new(&dir));
-        let _lock = lock(&*disk, &dir, true)?;
+        Vault::repair_on(Arc::new(LocalDisk::new(&dir)), progress)
+    }
+
+    /// Rebuilds the catalogue of the vault on `disk`.
+    ///
+    /// # Errors
+    /// As [`Vault::repair`].
+    pub fn repair_on(disk: Arc<dyn Disk>, progress: &Progress) -> Result<RepairReport> {
+        let _lock = lock(&*disk, &disk.absolute(Path::new("")), true)?;
         remove_database(&*disk, REBUILT)?;
         let mut report = RepairReport::default();
         disk.create(Path::new(REBUILT))?;

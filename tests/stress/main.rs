@@ -87,5 +87,6 @@ fn two_thousand_bits_flip() {
 fn the_disk_fails_at_every_call() {
     for fault in [Fault::Once(ErrorKind::Io), Fault::Once(ErrorKind::Denied), Fault::Dead, Fault::PowerCut] {
         crashes::fail_at_calls(fault, 1, 1);
+        crashes::fail_repair_at_calls(fault, 1, 1);
     }
 }

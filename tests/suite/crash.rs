@@ -3,7 +3,7 @@
 //! SQLite opens its files by itself, so they do not fail here; what is shown is that nothing the catalogue says depends
 //! on bytes that a crash can take away. The suite tries some calls, the stress tests all of them.
 
-use crate::support::crashes::{assert_no_problems, fail_at_calls, prepare, snapshot};
+use crate::support::crashes::{assert_no_problems, fail_at_calls, fail_repair_at_calls, prepare, snapshot};
 use crate::support::faulty::{Fault, FaultyDisk};
 use crate::support::seed::seed;
 use crate::support::{assert_same, noise, read_tree, settle, write};
@@ -11,7 +11,7 @@ use gamevault::{ErrorKind, Vault};
 use std::sync::Arc;
 
 /// Of so many calls one fails.
-const STEP: usize = 9;
+const STEP: usize = 25;
 
 fn fail_at_some_calls(fault: Fault) {
     fail_at_calls(fault, 1 + seed() % STEP as u64, STEP);
@@ -38,6 +38,13 @@ fn a_disk_that_dies_in_the_middle_of_a_write_loses_only_the_work_at_hand() {
 #[test]
 fn a_power_cut_at_any_call_takes_nothing_that_was_published() {
     fail_at_some_calls(Fault::PowerCut);
+}
+
+#[test]
+fn a_repair_that_fails_at_any_call_can_be_done_again() {
+    for fault in [Fault::Dead, Fault::PowerCut] {
+        fail_repair_at_calls(fault, 1 + seed() % STEP as u64, STEP);
+    }
 }
 
 #[test]
