@@ -133,6 +133,8 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::path::Path;
     use std::process::{Child, Command, Stdio};
 
     #[test]

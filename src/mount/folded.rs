@@ -66,7 +66,8 @@ fn listed(tree: &Tree, directory: NodeId, name: &[u8]) -> Result<Option<Vec<u8>>
     Ok(found)
 }
 
-#[cfg(test)]
+// Other systems cannot make the files of which one name stands for several.
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
     use crate::progress::Progress;
@@ -87,7 +88,7 @@ mod tests {
         let game = dir.join("game");
         std::fs::create_dir(&game).unwrap();
         files.iter().for_each(|name| std::fs::write(game.join(name), name).unwrap());
-        let vault = Arc::new(Vault::create(&dir.join("vault")).unwrap());
+        let vault = Arc::new(Vault::init(&dir.join("vault")).unwrap());
         vault.snapshot(&game, &SnapshotOptions::default(), &Progress::new()).unwrap();
         let tree = Tree::new(vault, Box::new(|_| ()));
         let builds = tree.lookup(NodeId::ROOT, b"builds").unwrap().unwrap().node;

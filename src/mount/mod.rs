@@ -24,7 +24,7 @@ mod crawlers;
 mod deadline;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 mod errno;
-#[cfg(any(target_os = "macos", test))]
+#[cfg(any(target_os = "macos", all(unix, test)))]
 mod folded;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 mod fuse;
