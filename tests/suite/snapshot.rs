@@ -201,8 +201,9 @@ fn names_that_other_systems_cannot_keep_apart_are_told_and_kept() {
             "in art, \"Wall.png\" and \"wall.png\" are one name on Windows or macOS; the build keeps them all",
         ]
     );
-    fs::remove_file(scene.path("game/kept/no.tmp")).unwrap();
-    assert_same(&read_tree(&scene.path("game")), &scene.restored("latest", "back"));
+    let mut game = read_tree(&scene.path("game"));
+    game.retain(|path, _| !path.ends_with(b"no.tmp"));
+    assert_same(&game, &scene.restored("latest", "back"));
 }
 
 // Only Linux reaches a path through an open folder.
