@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::borrow::Borrow;
 use std::fmt;
+use unicode_normalization::UnicodeNormalization;
 
 /// The most bytes a file name may have: 255 UTF-16 units of Windows take up to 765 bytes of UTF-8.
 pub const MAX_FILE_NAME_LEN: usize = 765;
@@ -123,9 +124,38 @@ impl RefName {
     }
 }
 
+/// Characters that no name on Windows has, beside those below the space.
+const FORBIDDEN_ON_WINDOWS: &[u8] = b"<>:\"/\\|?*";
+
+/// Returns the form in which two file names are equal that Windows or macOS take for one: neither case nor the form of accents
+/// counts. `None` for a name that is no text.
+pub(crate) fn fold(name: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(name).ok()?;
+    match text.is_ascii() {
+        true => Some(text.to_ascii_lowercase()),
+        // Once more after the case: capitals of some letters are composed otherwise.
+        false => Some(text.nfc().flat_map(char::to_lowercase).nfc().collect()),
+    }
+}
+
+/// Tells whether Windows cannot have the byte at `at` of the file name `name`, in that place.
+pub(crate) fn is_forbidden_on_windows(name: &[u8], at: usize) -> bool {
+    let byte = name[at];
+    let is_last = at + 1 == name.len();
+    let is_reserved = || std::str::from_utf8(name).is_ok_and(is_reserved_on_windows);
+    byte < b' '
+        || FORBIDDEN_ON_WINDOWS.contains(&byte)
+        || (is_last && matches!(byte, b'.' | b' '))
+        || (at == 0 && is_reserved())
+}
+
 /// Tells whether Windows takes `text` for a device, whatever follows its first dot.
 pub(crate) fn is_reserved_on_windows(text: &str) -> bool {
-    let stem = text.split('.').next().unwrap_or(text).to_ascii_uppercase();
+    let stem = text.split('.').next().unwrap_or(text);
+    if !(3..=4).contains(&stem.len()) {
+        return false;
+    }
+    let stem = stem.to_ascii_uppercase();
     let numbered = |prefix: &str| {
         stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())
     };
@@ -229,6 +259,15 @@ mod tests {
             assert!(RefName::new(bad).is_err(), "{bad}");
         }
         assert!(RefName::new("x".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn case_and_form_of_file_names_are_folded() {
+        let (composed, decomposed) = ("Grün.PNG", "Gru\u{308}n.PNG");
+        assert_eq!(fold(composed.as_bytes()), fold(decomposed.to_lowercase().as_bytes()));
+        assert_eq!(fold(b"README.md"), fold(b"readme.MD"));
+        assert_ne!(fold("straße".as_bytes()), fold(b"strasse"), "as the systems do: it is one more letter");
+        assert_eq!(fold(b"caf\xe9"), None);
     }
 
     #[test]

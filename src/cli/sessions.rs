@@ -39,6 +39,11 @@ impl Session {
         }
     }
 
+    /// Returns what there is to say of names that other systems take for one, or cannot have.
+    pub fn odd_names(&self) -> Vec<String> {
+        self.status.as_ref().map_or_else(Vec::new, |status| list_of(status, "odd_names"))
+    }
+
     /// Returns what keeps the session from becoming a build by itself, in a sentence.
     pub fn waits_for(&self) -> Option<String> {
         let status = self.status.as_ref().filter(|status| status["state"] == "open")?;
@@ -47,8 +52,12 @@ impl Session {
 }
 
 fn reasons(status: &Value) -> Vec<String> {
-    let list = status["reasons"].as_array().into_iter().flatten();
-    list.filter_map(|reason| reason.as_str().map(str::to_owned)).collect()
+    list_of(status, "reasons")
+}
+
+fn list_of(status: &Value, field: &str) -> Vec<String> {
+    let list = status[field].as_array().into_iter().flatten();
+    list.filter_map(|sentence| sentence.as_str().map(str::to_owned)).collect()
 }
 
 /// What can be asked of a session.

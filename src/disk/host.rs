@@ -16,9 +16,9 @@ use unix as system;
 use windows as system;
 
 pub use system::{
-    SYMLINKS_NEED_A_RIGHT, create_private_dir, file_name_of, join_name, make_symlink, next_data, open_to_read,
-    path_bytes, read_at, read_link, read_xattrs, remove_file, replace_file, set_mode, set_mtime, set_xattr, stat_of,
-    stat_of_file,
+    FOLDS_NAMES, SYMLINKS_NEED_A_RIGHT, create_private_dir, file_name_of, join_name, make_symlink, next_data,
+    open_to_read, path_bytes, read_at, read_link, read_xattrs, remove_file, replace_file, set_mode, set_mtime,
+    set_xattr, stat_of, stat_of_file,
 };
 pub(super) use system::{owner_only, punch_hole, space, sync_dir, try_lock, write_all_at};
 

@@ -8,6 +8,7 @@
 use super::earlier::EarlierVersion;
 use super::ignore_rules::{IGNORE_FILE, IgnoreRules};
 use super::ingest_xattrs;
+use super::odd_names::OddNames;
 use super::pipeline::{HostFile, Ingested, What, ingest_bytes};
 use super::seen_content::keeps_content;
 use super::tree_builder::{FinishedTree, Folder, TreeBuilder};
@@ -451,6 +452,8 @@ impl Walk<'_> {
             true => HashMap::new(),
             false => self.shared.store.catalogue().seen_in(&key)?,
         };
+        let has_odd = !OddNames::among(names.iter().map(|(name, _)| name.as_bytes())).is_none();
+        let mut kept = Vec::new();
         for (name, os_name) in names {
             let path = visit.path.as_path().join(&os_name);
             let shown = match visit.shown.is_empty() {
@@ -473,6 +476,7 @@ impl Walk<'_> {
             if self.is_left_out(&rules, project.as_ref(), &path, &shown, &name, &stat) {
                 continue;
             }
+            kept.extend(has_odd.then(|| name.clone()));
             match stat.kind {
                 HostKind::File => self.file(&visit, path, shown, name, &stat, was, key)?,
                 HostKind::Directory => {
@@ -492,6 +496,9 @@ impl Walk<'_> {
                     self.shared.notes.lock().warn("fifos, sockets and devices", warning);
                 }
             }
+        }
+        for (kind, sentence) in OddNames::among(kept.iter().map(FileName::as_bytes)).sentences(&visit.shown) {
+            self.shared.notes.lock().warn(kind, sentence);
         }
         if !seen.is_empty() {
             let gone: Vec<Vec<u8>> = seen.into_keys().collect();

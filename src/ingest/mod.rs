@@ -10,6 +10,7 @@ mod cutter;
 pub mod directory;
 mod earlier;
 mod ignore_rules;
+mod odd_names;
 mod opening;
 mod pipeline;
 mod plan;

@@ -1,12 +1,11 @@
 //! Programs that go over everything, such as thumbnailers, indexers and virus scanners: known by their names.
 //!
-//! What they read is not worth being kept, or read ahead of them. A process is looked at in `/proc` when it reads for the first
+//! What they read is not worth being kept, or read ahead of them. A process is looked at when it reads for the first
 //! time, and again after a moment, since it may have become another program, or its number another process's. In between
 //! knowing it costs one look into a table of fixed size.
 
 use super::activity::CrawlerActivity;
-use std::fs;
-use std::path::Path;
+use super::system::processes::{command_line, names};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
@@ -110,23 +109,6 @@ impl Crawlers {
     }
 }
 
-/// Returns the names of the program's file, of the process and of the thread, as far as they may be seen.
-fn names(tid: u32) -> Vec<String> {
-    let comm = |thread: u32| fs::read_to_string(format!("/proc/{thread}/comm")).ok();
-    let program = fs::read_link(format!("/proc/{tid}/exe")).ok();
-    let program = program.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let process = super::processes::process_of(tid).filter(|&process| process != tid).and_then(comm);
-    [program, process, comm(tid)].into_iter().flatten().map(|name| name.trim_end().to_owned()).collect()
-}
-
-/// Returns the file names of the words of a command line: `kioslave5 thumbnail.so thumbnail …`.
-fn command_line(tid: u32) -> String {
-    let line = fs::read(format!("/proc/{tid}/cmdline")).unwrap_or_default();
-    let line = String::from_utf8_lossy(&line);
-    let words = line.split('\0').filter(|word| !word.is_empty());
-    words.map(|word| word.rsplit('/').next().unwrap_or(word)).collect::<Vec<_>>().join(" ")
-}
-
 /// Tells whether `pattern` stands for `name`, which may be cut off.
 fn is_named(pattern: &str, name: &str) -> bool {
     let name = name.to_lowercase();
@@ -151,6 +133,8 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::path::Path;
     use std::process::{Child, Command, Stdio};
 
     #[test]

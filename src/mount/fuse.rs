@@ -5,13 +5,14 @@
 
 use super::deadline::Slot;
 use super::idle::Uses;
-use super::opens::Opens;
 use super::ops::Op;
-use super::passthrough::Passthrough;
-use super::processes::Processes;
 use super::serve::{Answer, Asked, Server};
+use super::system::opens::Opens;
+use super::system::passthrough::Passthrough;
+use super::system::processes::Processes;
+use super::system::warm::WarmUp;
+use super::system::{names, values};
 use super::translate::{self, Owner, node, permissions};
-use super::warm::WarmUp;
 use crate::content::Reading;
 use crate::error::Result;
 use crate::tree::{
@@ -20,9 +21,9 @@ use crate::tree::{
 };
 use fuser::{
     AccessFlags, BsdFileFlags, CopyFileRangeFlags, Errno, FileAttr, FileHandle, Filesystem, FopenFlags, Generation,
-    INodeNo, InitFlags, IoctlFlags, KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier,
-    RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
-    ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    INodeNo, IoctlFlags, KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags,
+    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl,
+    ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -38,27 +39,9 @@ const GENERATION: Generation = Generation(0);
 /// The most bytes of one `copy_file_range`: the reply has 32 bits, and the kernel itself stops a page below 2 GiB.
 const MAX_COPY_LEN: u64 = 0x7fff_f000;
 
-/// What is asked of the kernel, as far as it can.
-const WANTED: [InitFlags; 6] = [
-    // Always, not by the kernel's guess (READDIRPLUS_AUTO): that takes only the first part of a folder with attributes when
-    // names are read first and looked at afterwards, and asks for each of the rest. For 50,000 files in one folder listed so
-    // 570 requests instead of 50,180, and half the time; a `find` for names alone takes 0.2 s more.
-    InitFlags::FUSE_DO_READDIRPLUS,
-    InitFlags::FUSE_PARALLEL_DIROPS,
-    InitFlags::FUSE_CACHE_SYMLINKS,
-    // Without it the kernel asks for `security.capability` before every write.
-    InitFlags::FUSE_HANDLE_KILLPRIV_V2,
-    InitFlags::FUSE_ASYNC_DIO,
-    // Files are written past the page cache, and must still be mappable.
-    InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
-];
-
-/// What is asked for beside it by a mount that answers OPEN: opening with O_TRUNC is one request instead of two.
-const WANTED_WITH_OPEN: InitFlags = InitFlags::FUSE_ATOMIC_O_TRUNC;
-
-/// What is asked for beside it by a mount that does not: nothing else tells the kernel at an open that a generated file, or
-/// a list of names, is not as it was.
-const WANTED_WITHOUT_OPEN: InitFlags = InitFlags::FUSE_AUTO_INVAL_DATA;
+/// `S_IFMT` and `S_IFREG`, which are as wide as a mode here on Linux alone.
+const KIND_MASK: u32 = 0o170_000;
+const REGULAR_FILE: u32 = 0o100_000;
 
 thread_local! {
     static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -135,6 +118,10 @@ impl Fuse {
 
 /// Returns how the kernel is to treat an open file; `ends_are_told` says that the end of a watched process will be.
 fn open_flags(opened: Opened, access: Access, ends_are_told: bool) -> FopenFlags {
+    wanted_flags(opened, access, ends_are_told) & values::OPEN_FLAGS
+}
+
+fn wanted_flags(opened: Opened, access: Access, ends_are_told: bool) -> FopenFlags {
     // A flush tells how its writer came to its end. It costs a file of a copy a fifth more, so where the end of the whole
     // copy will be told, it is left out.
     let flush = match access.caller.is_one_copy() && ends_are_told {
@@ -153,8 +140,8 @@ fn open_flags(opened: Opened, access: Access, ends_are_told: bool) -> FopenFlags
     }
 }
 
-fn at<'a>(directory: INodeNo, name: &'a OsStr) -> NameAt<'a> {
-    NameAt { directory: node(directory), name: name.as_bytes() }
+fn at(directory: INodeNo, name: &[u8]) -> NameAt<'_> {
+    NameAt { directory: node(directory), name }
 }
 
 fn parent_of(tree: &Tree, directory: NodeId) -> NodeId {
@@ -175,6 +162,9 @@ fn reply_entry(tree: &Tree, owner: Owner, directory: NodeId, result: Answer<Attr
 
 /// Replies that a name is not there, so that the kernel remembers it: of what games look up, 60 % is not there.
 fn reply_missing(tree: &Tree, owner: Owner, directory: NodeId, reply: ReplyEntry) {
+    if !values::KEEPS_ABSENCE {
+        return reply.error(Errno::ENOENT);
+    }
     // A node number of 0 stands for nothing; the rest is not looked at.
     let ttl = tree.absence_lifetime(directory).duration();
     reply.entry(&ttl, &owner.bare_attr(NodeId(0)), GENERATION);
@@ -211,8 +201,7 @@ fn reply_xattr(result: Answer<Vec<u8>>, size: u32, reply: Option<ReplyXattr>) {
 
 impl Filesystem for Fuse {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        let by_open = if self.opens.is_some() { WANTED_WITHOUT_OPEN } else { WANTED_WITH_OPEN };
-        for flag in WANTED.into_iter().chain([by_open]) {
+        for flag in values::wanted(self.opens.is_none()) {
             if let Err(missing) = config.add_capabilities(flag) {
                 tracing::debug!(?missing, "the kernel lacks a capability");
             }
@@ -238,7 +227,7 @@ impl Filesystem for Fuse {
             (_, None) => {}
         };
         let asked = Asked::whole(Op::Lookup, directory);
-        self.server().fetch(asked, reply, move |tree, _| tree.lookup(directory, &name), answer);
+        self.server().fetch(asked, reply, move |tree, _| names::lookup(tree, directory, &name), answer);
     }
 
     fn forget(&self, _request: &Request, ino: INodeNo, count: u64) {
@@ -311,33 +300,41 @@ impl Filesystem for Fuse {
         _rdev: u32,
         reply: ReplyEntry,
     ) {
-        if mode & libc::S_IFMT != libc::S_IFREG {
+        if mode & KIND_MASK != REGULAR_FILE {
             return reply.error(Errno::EPERM);
         }
-        let made = self.call(Op::Mknod, node(parent), |tree| tree.make_file(at(parent, name), permissions(mode), None));
+        let name = names::new(name);
+        let made =
+            self.call(Op::Mknod, node(parent), |tree| tree.make_file(at(parent, &name), permissions(mode), None));
         self.reply_entry(node(parent), made.map(|(attr, _)| attr), reply);
     }
 
     fn mkdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, mode: u32, _umask: u32, reply: ReplyEntry) {
-        let made = self.call(Op::Mkdir, node(parent), |tree| tree.make_directory(at(parent, name), permissions(mode)));
+        let name = names::new(name);
+        let made = self.call(Op::Mkdir, node(parent), |tree| tree.make_directory(at(parent, &name), permissions(mode)));
         self.reply_entry(node(parent), made, reply);
     }
 
     fn unlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let removed = self.call(Op::Unlink, node(parent), |tree| {
-            self.unnames(at(parent, name))?;
-            tree.remove(at(parent, name), Kind::File)
+            let name = names::existing(tree, node(parent), name);
+            self.unnames(at(parent, &name))?;
+            tree.remove(at(parent, &name), Kind::File)
         });
         reply_empty(removed, reply);
     }
 
     fn rmdir(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        reply_empty(self.call(Op::Rmdir, node(parent), |tree| tree.remove(at(parent, name), Kind::Directory)), reply);
+        let removed = self.call(Op::Rmdir, node(parent), |tree| {
+            let name = names::existing(tree, node(parent), name);
+            tree.remove(at(parent, &name), Kind::Directory)
+        });
+        reply_empty(removed, reply);
     }
 
     fn symlink(&self, _request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
-        let target = target.as_os_str().as_bytes();
-        let made = self.call(Op::Symlink, node(parent), |tree| tree.make_symlink(at(parent, name), target));
+        let (name, target) = (names::new(name), target.as_os_str().as_bytes());
+        let made = self.call(Op::Symlink, node(parent), |tree| tree.make_symlink(at(parent, &name), target));
         self.reply_entry(node(parent), made, reply);
     }
 
@@ -351,9 +348,12 @@ impl Filesystem for Fuse {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        let Some(mode) = translate::rename_mode(flags) else { return reply.error(Errno::EINVAL) };
-        let (from, to) = (at(parent, name), at(new_parent, new_name));
+        let Some(mode) = values::rename_mode(flags) else { return reply.error(Errno::EINVAL) };
         let renamed = self.call(Op::Rename, node(parent), |tree| {
+            let name = names::existing(tree, node(parent), name);
+            let from = at(parent, &name);
+            let new_name = names::renamed(tree, from, node(new_parent), new_name);
+            let to = at(new_parent, &new_name);
             self.settles(from.directory);
             if let Some(opens) = self.opens.as_ref().filter(|_| tree.changes_session(from.directory, to.directory)) {
                 opens.settle_writers();
@@ -367,7 +367,8 @@ impl Filesystem for Fuse {
     }
 
     fn link(&self, _request: &Request, ino: INodeNo, new_parent: INodeNo, new_name: &OsStr, reply: ReplyEntry) {
-        let linked = self.call(Op::Link, node(ino), |tree| tree.link(node(ino), at(new_parent, new_name)));
+        let new_name = names::new(new_name);
+        let linked = self.call(Op::Link, node(ino), |tree| tree.link(node(ino), at(new_parent, &new_name)));
         self.reply_entry(node(new_parent), linked, reply);
     }
 
@@ -399,12 +400,12 @@ impl Filesystem for Fuse {
         reply: ReplyCreate,
     ) {
         let access = self.access(request, OpenFlags(flags));
-        let (directory, mode) = (node(parent), permissions(mode));
+        let (directory, name, mode) = (node(parent), names::new(name), permissions(mode));
         // The end of reading is told by no release, and need not be known.
         let counted = (access.write || self.opens.is_none()).then_some(access);
         let made = self.call(Op::Create, directory, |tree| {
             self.settles(directory);
-            tree.make_file(at(parent, name), mode, counted)
+            tree.make_file(at(parent, &name), mode, counted)
         });
         match made {
             Ok((attr, opened)) => {
@@ -627,8 +628,8 @@ impl Filesystem for Fuse {
         match self.server.call(Op::Statfs, node(ino), Tree::space) {
             Ok(space) => {
                 let free = space.available / BLOCK_LEN;
-                let (blocks, len) = (space.total / BLOCK_LEN, BLOCK_LEN as u32);
-                reply.statfs(blocks, free, free, 0, 0, len, crate::tree::MAX_NAME_LEN, len);
+                let (blocks, len, nodes) = (space.total / BLOCK_LEN, BLOCK_LEN as u32, values::FREE_NODES);
+                reply.statfs(blocks, free, free, nodes, nodes, len, crate::tree::MAX_NAME_LEN, len);
             }
             Err(error) => reply.error(error),
         }
@@ -694,7 +695,7 @@ impl Filesystem for Fuse {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        let Some(allocation) = translate::allocation(mode) else { return reply.error(Errno::EOPNOTSUPP) };
+        let Some(allocation) = values::allocation(mode) else { return reply.error(Errno::EOPNOTSUPP) };
         let done = self.call(Op::Fallocate, node(ino), |tree| {
             self.writes(request, node(ino))?;
             tree.allocate(node(ino), allocation, offset, length)

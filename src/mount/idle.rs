@@ -4,7 +4,7 @@
 //! thread looks at it now and then; when nobody came for as long as the config says, it optimizes, on one core and at the
 //! lowest priority, until there is nothing left to look at or somebody comes: the first request stops it.
 
-use super::nice::be_nice;
+use super::system::nice::be_nice;
 use crate::error::{ErrorKind, Result};
 use crate::progress::Progress;
 use crate::tree::Tree;

@@ -1,13 +1,13 @@
 //! Front ends that show a vault's [`Tree`](crate::tree::Tree) as a file system of the host.
 //!
-//! On Linux it is FUSE, spoken by the crate `fuser`: `fuse` answers the kernel's requests in a few lines each, `errno` is
-//! the one table from [`ErrorKind`](crate::error::ErrorKind), `linux` mounts and ends, `stale` finds and removes mounts,
-//! also those of a killed process, `serve` runs requests so that none stops the others, with `helpers` and `deadline`,
-//! `meter`, `crawlers` and `report` tell others what it does, `watch` tells the kernel of changes that it did not ask for, of
-//! which `news` hears; `processes` knows who writes and how they end, `opens` and `holders` which files they have open,
-//! `passthrough` lets the kernel read large files by itself, `idle` optimizes the vault while nobody is there, `collect` imports feedback that is dropped in, `warm` reads
-//! ahead of programs by what they read the last time. Systems without
-//! a front end yet get `Unsupported`.
+//! On Linux and macOS it is FUSE, spoken by the crate `fuser`: `fuse` answers the kernel's requests in a few lines each,
+//! `errno` is the one table from [`ErrorKind`](crate::error::ErrorKind), `mounted` mounts and ends, `stale` finds and removes
+//! mounts, also those of a killed process, `serve` runs requests so that none stops the others, with `helpers` and
+//! `deadline`, `meter` and `crawlers` count what it does, `watch` tells the kernel of changes that it did not ask for, `idle`
+//! optimizes the vault while nobody is there, `collect` imports feedback that is dropped in.
+//!
+//! What differs between the two stands in `linux` and `macos`, which offer the same under the name of `system`; where a
+//! system lacks a thing, it has a type without values. Systems without a front end yet get `Unsupported`.
 
 use crate::error::Result;
 use crate::vault::{MountRecord, Vault};
@@ -16,65 +16,56 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod activity;
-#[cfg(target_os = "linux")]
-mod check;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod collect;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod crawlers;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod deadline;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod errno;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "macos", all(unix, test)))]
+mod folded;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod fuse;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod helpers;
-#[cfg(target_os = "linux")]
-mod holders;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod idle;
 #[cfg(target_os = "linux")]
 mod linux;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "macos", all(unix, test)))]
+mod macos;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod memory;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod meter;
-#[cfg(target_os = "linux")]
-mod news;
-#[cfg(target_os = "linux")]
-mod nice;
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+mod mounted;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 mod none;
-#[cfg(target_os = "linux")]
-mod opens;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod ops;
-#[cfg(target_os = "linux")]
-mod passthrough;
-#[cfg(target_os = "linux")]
-mod pidfd;
-#[cfg(target_os = "linux")]
-mod processes;
-#[cfg(target_os = "linux")]
-mod report;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod scrub;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod serve;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod stale;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod translate;
-#[cfg(target_os = "linux")]
-mod warm;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod watch;
 
-pub use activity::{Activity, CrawlerActivity, OpActivity, Rates, WarmUpActivity};
 #[cfg(target_os = "linux")]
-pub use linux::{Mounted, Stopper};
-#[cfg(not(target_os = "linux"))]
+use linux as system;
+#[cfg(target_os = "macos")]
+use macos as system;
+
+pub use activity::{Activity, CrawlerActivity, OpActivity, Rates, WarmUpActivity};
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub use mounted::{Mounted, Stopper};
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 pub use none::{Mounted, Stopper};
 
 /// How a vault is mounted.
@@ -123,9 +114,9 @@ pub struct Check {
 /// `Busy` if a vault is mounted there; `Invalid` if the directory is not empty; `Denied` or `NotFound` when the system
 /// cannot mount, with a hint; `Unsupported` on a system without a front end.
 pub fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Result<Mounted> {
-    #[cfg(target_os = "linux")]
-    return linux::mount(vault, dir, options);
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    return mounted::mount(vault, dir, options);
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
     return none::mount(vault, dir, options);
 }
 
@@ -134,9 +125,9 @@ pub fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Result<Mo
 /// # Errors
 /// `Io` if it does not answer.
 pub fn activity(mount: &MountRecord) -> Result<Option<Activity>> {
-    #[cfg(target_os = "linux")]
-    return report::ask(mount);
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    return system::report::ask(mount);
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
     return none::activity(mount);
 }
 
@@ -147,16 +138,16 @@ pub fn activity(mount: &MountRecord) -> Result<Option<Activity>> {
 /// # Errors
 /// `NotFound` if no vault is mounted there; `Denied` if the mount is another user's.
 pub fn unmount(dir: &Path) -> Result<()> {
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
     return stale::unmount(dir);
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
     return none::unmount(dir);
 }
 
 /// Returns what mounting needs on this system, each with what was found.
 pub fn check() -> Vec<Check> {
-    #[cfg(target_os = "linux")]
-    return check::check();
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    return system::check::check();
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
     return none::check();
 }

@@ -1,6 +1,6 @@
 //! Going through the vault's packs while the mount runs, slowly and now and then.
 
-use super::nice::be_nice;
+use super::system::nice::be_nice;
 use crate::error::ErrorKind;
 use crate::progress::Progress;
 use crate::vault::{ScrubRules, Vault};

@@ -1,8 +1,8 @@
 //! Between the tree's types and fuser's.
 
 use crate::manifest::Timestamp;
-use crate::tree::{Access, Allocation, Attr, Caller, Kind, Lifetime, NodeId, RenameMode, TimeChange, XattrMode};
-use fuser::{FileAttr, FileType, INodeNo, OpenAccMode, OpenFlags, RenameFlags, TimeOrNow};
+use crate::tree::{Access, Attr, Caller, Kind, Lifetime, NodeId, TimeChange, XattrMode};
+use fuser::{FileAttr, FileType, INodeNo, OpenAccMode, OpenFlags, TimeOrNow};
 use std::time::SystemTime;
 
 /// The unit that `stat` gives for files that are written: `cp` then writes so much at once, in one request each.
@@ -104,36 +104,12 @@ fn time_of_kernel(time: SystemTime) -> Timestamp {
     }
 }
 
-/// Returns how a rename treats the new name; `None` for a way that the tree does not have.
-pub(super) fn rename_mode(flags: RenameFlags) -> Option<RenameMode> {
-    match flags {
-        RenameFlags::RENAME_NOREPLACE => Some(RenameMode::NoReplace),
-        RenameFlags::RENAME_EXCHANGE => Some(RenameMode::Exchange),
-        flags if flags.is_empty() => Some(RenameMode::Replace),
-        _ => None,
-    }
-}
-
 /// Returns when an extended attribute is set; `None` for a way that the tree does not have.
 pub(super) fn xattr_mode(flags: i32) -> Option<XattrMode> {
     match flags {
         0 => Some(XattrMode::Any),
         libc::XATTR_CREATE => Some(XattrMode::Create),
         libc::XATTR_REPLACE => Some(XattrMode::Replace),
-        _ => None,
-    }
-}
-
-/// Returns what `fallocate` asks for; `None` for a mode that the tree does not have.
-pub(super) fn allocation(mode: i32) -> Option<Allocation> {
-    const PUNCH: i32 = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
-    const ZERO_KEEP: i32 = libc::FALLOC_FL_ZERO_RANGE | libc::FALLOC_FL_KEEP_SIZE;
-    match mode {
-        0 => Some(Allocation::Reserve { keep_size: false }),
-        libc::FALLOC_FL_KEEP_SIZE => Some(Allocation::Reserve { keep_size: true }),
-        PUNCH => Some(Allocation::Punch),
-        libc::FALLOC_FL_ZERO_RANGE => Some(Allocation::Zero { keep_size: false }),
-        ZERO_KEEP => Some(Allocation::Zero { keep_size: true }),
         _ => None,
     }
 }

@@ -5,15 +5,15 @@
 //! event is never passed on by the handler's thread.
 
 use super::idle::Uses;
-use super::news::{Heard, News};
-use super::processes::Processes;
+use super::system::bell::Bell;
+use super::system::news::News;
+use super::system::processes::Processes;
 use crate::tree::{Event, Tree};
 use crate::vault::Vault;
 use crossbeam_channel::{Receiver, Sender};
 use fuser::{INodeNo, Notifier};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -33,6 +33,18 @@ const SETTLING: Duration = Duration::from_secs(10);
 /// How often it is asked while nothing is heard, for the disk that takes longer. A day of it is 40 ms of a core.
 const SILENT_INTERVAL: Duration = Duration::from_secs(60);
 
+/// What is heard of a catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nothing is heard there"))]
+pub(super) enum Heard {
+    /// Nothing that matters.
+    Nothing,
+    /// Its files were written to.
+    Change,
+    /// The folder is out of reach: nothing more will be heard.
+    End,
+}
+
 /// What the thread is told.
 enum Message {
     Event(Event),
@@ -43,7 +55,7 @@ enum Message {
 #[derive(Clone)]
 pub(super) struct Outbox {
     sender: Sender<Message>,
-    bell: Arc<EventFd>,
+    bell: Arc<Bell>,
 }
 
 /// The end of it that the thread reads from.
@@ -56,7 +68,7 @@ impl Inbox {
     /// Makes the way.
     pub(super) fn new() -> std::io::Result<Inbox> {
         let (sender, messages) = crossbeam_channel::unbounded();
-        let bell = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+        let bell = Arc::new(Bell::new()?);
         Ok(Inbox { messages, outbox: Outbox { sender, bell } })
     }
 
@@ -75,8 +87,7 @@ impl Outbox {
     fn tell(&self, message: Message) {
         // The receiver is gone only when the mount is.
         self.sender.send(message).ok();
-        // It fails only when it was rung so often that it cannot be missed.
-        self.bell.write(1).ok();
+        self.bell.ring();
     }
 }
 
@@ -176,7 +187,7 @@ impl Watch {
         loop {
             self.sleep();
             // Before the messages: one that is sent now rings again.
-            self.inbox.outbox.bell.read().ok();
+            self.inbox.outbox.bell.silence();
             for message in self.inbox.messages.try_iter() {
                 match message {
                     Message::Event(event) => notify(&self.notifier, &event),

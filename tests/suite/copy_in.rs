@@ -158,6 +158,22 @@ fn sessions_survive_an_unmount_and_junk_is_left_out() {
 }
 
 #[test]
+fn a_session_tells_of_names_that_other_systems_take_for_one() {
+    let Some(stage) = stage() else { return };
+    let session = stage.path(".snapshot/x");
+    fs::create_dir_all(session.join("art")).unwrap();
+    for name in ["art/Wall.png", "art/wall.png", "con"] {
+        fs::write(session.join(name), name).unwrap();
+    }
+    let status = fs::read(session.join(".gamevault/status.json")).unwrap();
+    let status: serde_json::Value = serde_json::from_slice(&status).unwrap();
+    assert_eq!(status["odd_name_count"], 2);
+    let told = status["odd_names"].as_array().unwrap();
+    assert!(told[0].as_str().unwrap().starts_with("at the top, \"con\" cannot be named so on Windows"), "{told:?}");
+    assert!(told[1].as_str().unwrap().starts_with("in art, \"Wall.png\" and \"wall.png\" are one name"), "{told:?}");
+}
+
+#[test]
 fn who_reads_a_session_reads_on_after_the_commit() {
     let Some(stage) = stage() else { return };
     let session = stage.path(".snapshot/x");

@@ -180,6 +180,32 @@ fn a_file_that_changes_while_it_is_read_is_named() {
     assert_eq!(report.build.completeness, Completeness::Incomplete);
 }
 
+// Other systems cannot have such files to begin with.
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_other_systems_cannot_keep_apart_are_told_and_kept() {
+    let scene = Scene::new();
+    for name in
+        ["art/Wall.png", "art/wall.png", "art/stone.png", "Grün", "Gru\u{308}n", "aux.txt", "a:b", "kept/No.tmp"]
+    {
+        write(&scene.path("game").join(name), name.as_bytes());
+    }
+    write(&scene.path("game/kept/no.tmp"), b"not in the build");
+    write(&scene.path("game/kept/.gamevaultignore"), b"no.tmp\n");
+    let report = scene.snapshot("game");
+    assert_eq!(
+        report.warnings,
+        [
+            "at the top, \"Gru\\u{308}n\" and \"Grün\" are one name on Windows or macOS; the build keeps them all",
+            "at the top, \"a:b\" and \"aux.txt\" cannot be named so on Windows, where `%` and digits stand for a part",
+            "in art, \"Wall.png\" and \"wall.png\" are one name on Windows or macOS; the build keeps them all",
+        ]
+    );
+    let mut game = read_tree(&scene.path("game"));
+    game.retain(|path, _| !path.ends_with(b"no.tmp"));
+    assert_same(&game, &scene.restored("latest", "back"));
+}
+
 // Only Linux reaches a path through an open folder.
 #[cfg(target_os = "linux")]
 #[test]

@@ -24,6 +24,7 @@ pub struct Commit {
 pub fn run(arguments: &Commit, context: &Context) -> Outcome {
     let vault = context.open_vault()?;
     let session = sessions::give(&vault, &arguments.name, Order::Commit { force: arguments.force })?;
+    context.warn_all(&session.odd_names());
     let build = vault.build(sessions::id_of(&session.name))?;
     let view = BuildView::new(&build, &vault.milestones()?);
     Ok(context.answer(&view, || match context.quiet() {

@@ -133,7 +133,7 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
 }
 
 /// Makes a mount that is ready known to signals, to other processes, and to the user.
-#[cfg_attr(not(target_os = "linux"), expect(unreachable_code, unused_variables, reason = "nothing can be mounted"))]
+#[cfg_attr(windows, expect(unreachable_code, unused_variables, reason = "nothing can be mounted"))]
 fn announce(vault: &Vault, mounted: &Mounted, context: &Context) -> Result<()> {
     let stopper = mounted.stopper();
     interrupt::on_signal(move || tracing::info!(outcome = ?stopper.stop(), "a signal asked the mount to end"))?;

@@ -12,6 +12,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+/// Whether names that differ in case or Unicode form are one, as on the disks that Macs come with.
+pub const FOLDS_NAMES: bool = cfg!(target_os = "macos");
+
 /// Everybody may make symbolic links.
 pub const SYMLINKS_NEED_A_RIGHT: bool = false;
 

@@ -27,6 +27,9 @@ const LOCK_OFFSET_HIGH: u32 = 0x7fff_ffff;
 /// 1970 in the time of Windows: units of 100 ns since 1601.
 const UNIX_EPOCH: i64 = 116_444_736_000_000_000;
 
+/// Names that differ in case are one.
+pub const FOLDS_NAMES: bool = true;
+
 /// Making symbolic links needs a right that few users have.
 pub const SYMLINKS_NEED_A_RIGHT: bool = true;
 

@@ -4,15 +4,12 @@
 //! each byte that it cannot have, and each `%`, becomes `%NN`, which [`unescape`] turns back. Nothing here calls the
 //! system: it is compiled and tested everywhere.
 
-use crate::name::is_reserved_on_windows;
-
-/// Characters that no name on Windows has, beside those below the space.
-const FORBIDDEN: &[u8] = b"<>:\"/\\|?*";
+use crate::name::is_forbidden_on_windows;
 
 /// Returns the name of a file as Windows writes it.
 pub(super) fn file_name(name: &[u8]) -> Vec<u16> {
     match wide(name) {
-        Some(units) if !(0..name.len()).any(|at| must_escape(name, at)) => units,
+        Some(units) if !(0..name.len()).any(|at| is_forbidden_on_windows(name, at)) => units,
         _ => escape(name).encode_utf16().collect(),
     }
 }
@@ -51,20 +48,12 @@ fn unescape(escaped: &str) -> Option<Vec<u8>> {
     escaped.contains('%').then_some(name)
 }
 
-/// Tells whether Windows cannot have the byte at `at` of `name`, in that place.
-fn must_escape(name: &[u8], at: usize) -> bool {
-    let byte = name[at];
-    let is_last = at + 1 == name.len();
-    let is_reserved = || std::str::from_utf8(name).is_ok_and(is_reserved_on_windows);
-    byte < b' ' || FORBIDDEN.contains(&byte) || (is_last && matches!(byte, b'.' | b' ')) || (at == 0 && is_reserved())
-}
-
 fn escape(name: &[u8]) -> String {
     let mut escaped = String::new();
     let mut at = 0;
     for chunk in name.utf8_chunks() {
         for char in chunk.valid().chars() {
-            match char.is_ascii() && (char == '%' || must_escape(name, at)) {
+            match char.is_ascii() && (char == '%' || is_forbidden_on_windows(name, at)) {
                 true => escaped.push_str(&format!("%{:02X}", name[at])),
                 false => escaped.push(char),
             }

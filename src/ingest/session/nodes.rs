@@ -151,7 +151,7 @@ impl Children {
         self.by_name.is_empty() && self.folded.is_none_or(|directory| directory.totals.entries == 0)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = NodeNumber> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = NodeNumber> + Clone {
         self.in_order.iter().copied()
     }
 }

@@ -2,10 +2,11 @@
 
 use super::commit::is_left_out;
 use super::finish::Verdict;
-use super::nodes::{Body, Bytes};
+use super::nodes::{Body, Bytes, Children};
 use super::{Session, State};
 use crate::catalogue::Completeness;
 use crate::catalogue::LeftOut;
+use crate::ingest::odd_names::OddNames;
 use crate::manifest::Timestamp;
 use crate::name::show;
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,12 @@ pub struct Status {
     pub junk_count: u64,
     /// The names of the first of them.
     pub junk: Vec<String>,
+    /// Names that are one on Windows or macOS, and folders with names that Windows cannot have.
+    #[serde(default)]
+    pub odd_name_count: u64,
+    /// What there is to say of the first of them.
+    #[serde(default)]
+    pub odd_names: Vec<String>,
     /// Entries of game engines' projects that the build will leave out, because the engine makes them again.
     pub left_out_count: u64,
     /// The first of them.
@@ -122,13 +129,21 @@ impl Session {
             },
             junk_count: 0,
             junk: Vec::new(),
+            odd_name_count: 0,
+            odd_names: Vec::new(),
             left_out_count: caches.len() as u64,
             left_out: caches.into_values().take(MAX_NAMES).collect(),
             dropped_xattrs: state.dropped_xattrs.clone(),
             failures: failures(&state),
         };
         for (number, node) in state.nodes.iter() {
-            if number == super::ROOT || state.nodes.is_orphan(number) {
+            if number != super::ROOT && state.nodes.is_orphan(number) {
+                continue;
+            }
+            if let Body::Directory(children) = &node.body {
+                status.add_odd_names(&state, number, children);
+            }
+            if number == super::ROOT {
                 continue;
             }
             if is_left_out(node) {
@@ -164,6 +179,20 @@ impl Session {
         let text = Arc::new(text);
         self.state.lock().status_text = Some((Instant::now(), text.clone()));
         text
+    }
+}
+
+impl Status {
+    /// Adds what there is to say of the names in one directory.
+    fn add_odd_names(&mut self, state: &State, directory: u32, children: &Children) {
+        let kept = children.iter().filter_map(|child| state.nodes.get(child).ok()).filter(|node| !is_left_out(node));
+        let odd = OddNames::among(kept.map(|node| &*node.name));
+        if !odd.is_none() {
+            let sentences = odd.sentences(&path_of(state, directory));
+            self.odd_name_count += sentences.len() as u64;
+            let room = MAX_NAMES - self.odd_names.len();
+            self.odd_names.extend(sentences.into_iter().take(room).map(|(_, sentence)| sentence));
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A build, or parts of it, becomes a folder of the host again.
 
+mod apart;
 mod roll_back;
 
 pub use roll_back::{RollBackOptions, RollBackReport};
@@ -13,6 +14,7 @@ use crate::id::ChunkId;
 use crate::manifest::{Attributes, Content, Entry, EntryKind};
 use crate::name::{FileName, show};
 use crate::progress::Progress;
+use apart::Taken;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 use std::fs::{File, OpenOptions};
@@ -217,12 +219,17 @@ impl Restore<'_> {
         while let Some((id, at)) = open.pop() {
             self.progress.check()?;
             let mut below = Vec::new();
-            self.reader.for_each_entry(id, &mut |entry| match &entry.kind {
-                EntryKind::Directory(directory) => {
-                    below.push((directory.id, self.make_folder(&at, entry, finished)?));
-                    Ok(())
+            let mut taken = Taken::new(host::FOLDS_NAMES);
+            self.reader.for_each_entry(id, &mut |entry| {
+                let other = taken.other_name(&entry.name).map(|other| self.renamed(entry, other));
+                let entry = other.as_ref().unwrap_or(entry);
+                match &entry.kind {
+                    EntryKind::Directory(directory) => {
+                        below.push((directory.id, self.make_folder(&at, entry, finished)?));
+                        Ok(())
+                    }
+                    _ => self.leaf(entry, &at, jobs),
                 }
-                _ => self.leaf(entry, &at, jobs),
             })?;
             open.extend(below.into_iter().rev());
         }
@@ -254,6 +261,14 @@ impl Restore<'_> {
         finished.push((folder.clone(), entry.attributes));
         self.report.lock().directories += 1;
         Ok(folder)
+    }
+
+    /// Returns the entry under another name, and warns.
+    fn renamed(&self, entry: &Entry, name: FileName) -> Entry {
+        let warning =
+            format!("{} is written as {name}: this system takes it for another file of its folder", entry.name);
+        self.report.lock().warnings.push(warning);
+        Entry { name, ..entry.clone() }
     }
 
     /// Returns where the entry `name` of the folder `at` goes; warns when the system cannot have the name.

@@ -1,4 +1,4 @@
-//! Mounting on Linux: from a vault and a directory to threads that answer the kernel, and back to an empty directory.
+//! Mounting: from a vault and a directory to threads that answer the kernel, and back to an empty directory.
 
 use super::MountOptions;
 use super::activity::Activity;
@@ -6,29 +6,27 @@ use super::collect::Collecting;
 use super::deadline::{DEFAULT_DEADLINE, Deadlines};
 use super::fuse::Fuse;
 use super::idle::{Idle, Uses};
-use super::opens::Opens;
-use super::passthrough::Passthrough;
-use super::processes::Processes;
-use super::report::Reporter;
 use super::scrub::Scrubbing;
 use super::serve::Server;
-use super::stale::{self, Found, SOURCE};
+use super::stale::{self, Found};
+use super::system::mounts;
+use super::system::opens::Opens;
+use super::system::passthrough::Passthrough;
+use super::system::processes::Processes;
+use super::system::report::Reporter;
+use super::system::session::{self, Unmounter};
+use super::system::warm::WarmUp;
 use super::translate::Owner;
-use super::warm::WarmUp;
 use super::watch::{Inbox, Watched, Watcher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tree::Tree;
 use crate::vault::{self, Vault};
-use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
 use parking_lot::{Condvar, Mutex};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The most threads that answer requests by default. Two answer metadata fastest on two cores; a third and fourth keep
-/// the mount alive while others wait for the disk.
-const MAX_DEFAULT_THREADS: usize = 4;
 /// How long a mount that was stopped while in use may go on for those who use it.
 const DETACHED_GRACE: Duration = Duration::from_secs(2);
 /// How long a mount that has ended waits for requests that are still being worked on, though nobody waits for them any more.
@@ -49,7 +47,7 @@ pub struct Stopper {
 struct Shared {
     path: PathBuf,
     passthrough: vault::Passthrough,
-    unmounter: Mutex<SessionUnmounter>,
+    unmounter: Mutex<Unmounter>,
     state: Mutex<State>,
     changed: Condvar,
     deadlines: Arc<Deadlines>,
@@ -103,18 +101,17 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
     let tree = Arc::new(Tree::new(vault.clone(), Box::new(move |event| outbox.send(event))));
     let owner = Owner { uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() };
     let processes = Arc::new(Processes::new());
-    let threads = threads(options);
+    let threads = session::threads(options);
     let deadline = if options.deadline.is_zero() { DEFAULT_DEADLINE } else { options.deadline };
     let server = Arc::new(Server::new(tree.clone(), threads, deadline, &crawlers));
     let passthrough = Arc::new(Passthrough::new(&vault, options.passthrough));
     // What the processes of other users have open is told to root alone.
     let meets_strangers = options.allow_other && !nix::unistd::geteuid().is_root();
-    // Without word of how others end, only a flush at each close tells a copy that was cut off.
-    let asks_opens = options.ask_opens || passthrough.needs_opens() || meets_strangers || !processes.ends_are_told();
-    let opens = (!asks_opens).then(|| Opens::new(tree.clone(), processes.clone(), &path));
+    let asks_opens = options.ask_opens || passthrough.needs_opens() || meets_strangers;
+    let opens = if asks_opens { None } else { Opens::unasked(&tree, &processes, &path) };
     let uses = Arc::new(Uses::default());
     let warms_up = options.warms_up && vault.warms_up();
-    let warm_up = warms_up.then(|| WarmUp::new(vault.clone(), tree.clone(), &path)).transpose()?;
+    let warm_up = if warms_up { WarmUp::new(vault.clone(), tree.clone(), &path)? } else { None };
     let fuse = Fuse {
         tree: tree.clone(),
         server: server.clone(),
@@ -126,13 +123,13 @@ pub(super) fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Re
         passthrough: passthrough.clone(),
         warm_up: warm_up.clone(),
     };
-    let mut session = Session::new(fuse, &path, &config(options, threads)).map_err(|error| explain(&path, error))?;
+    let (session, unmounter) = session::open(fuse, &vault, &path, options)?;
     let passthrough = passthrough.start(session.as_fd(), &vault);
 
     let shared = Arc::new(Shared {
         path: path.clone(),
         passthrough,
-        unmounter: Mutex::new(session.unmount_callable()),
+        unmounter: Mutex::new(unmounter),
         state: Mutex::default(),
         changed: Condvar::new(),
         deadlines: server.deadlines().clone(),
@@ -252,7 +249,7 @@ impl Stopper {
             }
             // The unmounter is spent after a failure, so the mount point is unmounted by its name.
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-                stale::detach(&self.shared.path)?;
+                mounts::detach(&self.shared.path)?;
                 self.shared.leave();
                 Ok(())
             }
@@ -274,46 +271,21 @@ fn prepare(dir: &Path) -> Result<PathBuf> {
         }
         Found::Stale => {
             tracing::info!(path = %path.display(), "replacing the mount of a process that is gone");
-            stale::detach(&path)?;
+            mounts::detach(&path)?;
         }
         Found::Nothing | Found::Foreign => {}
     }
     std::fs::create_dir_all(&path).map_err(|error| Error::io("create the directory", &path, error))?;
     // A symlink leads to the directory that the system will mount on.
     let path = path.canonicalize().map_err(|error| Error::io("find", &path, error))?;
-    let mut entries = std::fs::read_dir(&path).map_err(|error| Error::io("list", &path, error))?;
-    if entries.next().is_some() {
+    let entries = std::fs::read_dir(&path).map_err(|error| Error::io("list", &path, error))?;
+    // What a file manager leaves where somebody has looked is no loss while it is out of sight.
+    let is_left_behind = |entry: &std::io::Result<std::fs::DirEntry>| {
+        entry.as_ref().is_ok_and(|entry| entry.file_name() == ".DS_Store" || entry.file_name() == ".localized")
+    };
+    if entries.filter(|entry| !is_left_behind(entry)).count() > 0 {
         let error = Error::invalid(format!("{} is not empty", path.display()));
         return Err(error.with_hint("mount on an empty directory: what is in this one would be out of sight"));
     }
     Ok(path)
-}
-
-fn config(options: &MountOptions, threads: usize) -> Config {
-    let mut config = Config::default();
-    let plain = [MountOption::FSName(SOURCE.into()), MountOption::Subtype(SOURCE.into())];
-    config.mount_options.extend(plain);
-    config.mount_options.extend([MountOption::NoSuid, MountOption::NoDev, MountOption::NoAtime]);
-    if options.allow_other {
-        // Others are held to the modes; the owner alone is not, since copies make directories that nobody may write to.
-        config.mount_options.push(MountOption::DefaultPermissions);
-        config.acl = SessionACL::All;
-    }
-    config.n_threads = Some(threads);
-    config
-}
-
-fn threads(options: &MountOptions) -> usize {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let default = cores.clamp(2, MAX_DEFAULT_THREADS);
-    if options.threads == 0 { default } else { options.threads }
-}
-
-fn explain(path: &Path, error: std::io::Error) -> Error {
-    let hint = match error.kind() {
-        std::io::ErrorKind::NotFound => "run `modprobe fuse`, and `gamevault doctor` to see what is missing",
-        std::io::ErrorKind::PermissionDenied => "check that the directory is yours, and run `gamevault doctor`",
-        _ => "run `gamevault doctor` to see what is missing",
-    };
-    Error::io("mount on", path, error).with_hint(hint)
 }

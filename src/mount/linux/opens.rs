@@ -31,7 +31,7 @@ const OPENING_TIME: Duration = Duration::from_millis(50);
 const END_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The files of sessions that are open, as far as it is known.
-pub(super) struct Opens {
+pub(in crate::mount) struct Opens {
     tree: Arc<Tree>,
     processes: Arc<Processes>,
     holders: Holders,
@@ -57,21 +57,25 @@ struct Writer {
 }
 
 /// The thread that looks after them; it ends when this is dropped.
-pub(super) struct OpensThread {
+pub(in crate::mount) struct OpensThread {
     opens: Arc<Opens>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Opens {
-    /// Starts with none, for the mount on `path`.
-    pub(super) fn new(tree: Arc<Tree>, processes: Arc<Processes>, path: &Path) -> Arc<Opens> {
+    /// Starts with none, for the mount on `path`; `None` where the system does not tell how a process ended: then only a flush
+    /// at each close tells of a copy that was cut off.
+    pub(in crate::mount) fn unasked(tree: &Arc<Tree>, processes: &Arc<Processes>, path: &Path) -> Option<Arc<Opens>> {
         let counts = tree.clone();
         let holders = Holders::new(path, move |node| counts.counts_writers(node));
-        Arc::new(Opens { tree, processes, holders, state: Mutex::default(), woken: Condvar::new() })
+        let processes_tell = processes.ends_are_told();
+        let (tree, processes) = (tree.clone(), processes.clone());
+        let opens = || Opens { tree, processes, holders, state: Mutex::default(), woken: Condvar::new() };
+        processes_tell.then(|| Arc::new(opens()))
     }
 
     /// Starts the thread.
-    pub(super) fn start(self: &Arc<Opens>) -> std::io::Result<OpensThread> {
+    pub(in crate::mount) fn start(self: &Arc<Opens>) -> std::io::Result<OpensThread> {
         let opens = self.clone();
         let run = move || opens.run();
         let thread = std::thread::Builder::new().name("mount-opens".into()).spawn(run)?;
@@ -82,7 +86,7 @@ impl Opens {
     ///
     /// # Errors
     /// As [`Tree::open`] to write.
-    pub(super) fn writes(&self, node: NodeId, tid: u32) -> Result<()> {
+    pub(in crate::mount) fn writes(&self, node: NodeId, tid: u32) -> Result<()> {
         if !self.tree.counts_writers(node) {
             return Ok(());
         }
@@ -95,7 +99,7 @@ impl Opens {
     }
 
     /// Takes note of a file that was made and opened by `caller`.
-    pub(super) fn made(&self, node: NodeId, handle: Handle, caller: Caller) {
+    pub(in crate::mount) fn made(&self, node: NodeId, handle: Handle, caller: Caller) {
         if self.tree.counts_writers(node) {
             self.add(node, Writer { caller, handle, since: Instant::now() });
         }
@@ -105,7 +109,7 @@ impl Opens {
     ///
     /// # Errors
     /// Those of the tree.
-    pub(super) fn keep_nameless(&self, at: NameAt<'_>) -> Result<()> {
+    pub(in crate::mount) fn keep_nameless(&self, at: NameAt<'_>) -> Result<()> {
         if let Some((node, handle)) = self.tree.hold(at)?
             && self.state.lock().nameless.insert(node, handle).is_some()
         {
@@ -116,7 +120,7 @@ impl Opens {
     }
 
     /// Takes note that the kernel has forgotten a node.
-    pub(super) fn forgotten(&self, node: NodeId) {
+    pub(in crate::mount) fn forgotten(&self, node: NodeId) {
         let held = self.state.lock().nameless.remove(&node);
         if let Some(handle) = held {
             self.tree.close(node, handle);
@@ -124,7 +128,7 @@ impl Opens {
     }
 
     /// Brings what is known up to date, before a session becomes a build.
-    pub(super) fn settle(&self) {
+    pub(in crate::mount) fn settle(&self) {
         let deadline = Instant::now() + END_PATIENCE;
         while self.look(true, Duration::ZERO) == Looked::Unsure && Instant::now() < deadline {
             std::thread::sleep(MIN_PAUSE / 8);
@@ -132,7 +136,7 @@ impl Opens {
     }
 
     /// Brings it up to date what those who wrote have closed, before an entry is moved that must not be open.
-    pub(super) fn settle_writers(&self) {
+    pub(in crate::mount) fn settle_writers(&self) {
         self.look(false, Duration::ZERO);
     }
 

@@ -4,7 +4,7 @@
 //! is too long. Both sides look who the other one is, since such names have no owner. One thread waits for connections, and
 //! is not woken by anything else.
 
-use super::activity::Activity;
+use super::super::activity::Activity;
 use crate::error::{Error, Result};
 use crate::vault::MountRecord;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const MAX_LEN: u64 = 1 << 20;
 
 /// The running thread; it ends when this is dropped.
-pub(super) struct Reporter {
+pub(in crate::mount) struct Reporter {
     address: SocketAddr,
     has_ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -33,7 +33,10 @@ pub(super) struct Reporter {
 
 impl Reporter {
     /// Answers whoever asks for the mount of this process on `path` with what `tell` returns.
-    pub(super) fn start(path: &Path, tell: impl Fn() -> Activity + Send + 'static) -> std::io::Result<Reporter> {
+    pub(in crate::mount) fn start(
+        path: &Path,
+        tell: impl Fn() -> Activity + Send + 'static,
+    ) -> std::io::Result<Reporter> {
         let address = address(std::process::id(), path)?;
         let listener = UnixListener::bind_addr(&address)?;
         let has_ended = Arc::new(AtomicBool::new(false));
@@ -65,7 +68,7 @@ impl Drop for Reporter {
 }
 
 /// Asks a running mount what it does; `None` when it does not tell.
-pub(super) fn ask(mount: &MountRecord) -> Result<Option<Activity>> {
+pub(in crate::mount) fn ask(mount: &MountRecord) -> Result<Option<Activity>> {
     let failed = |error| Error::io("ask what it does, the mount on", &mount.path, error);
     let address = address(mount.pid, &mount.path).map_err(failed)?;
     // One that is just ending, or lives in a container.

@@ -10,8 +10,8 @@ mod passed;
 mod play;
 mod recording;
 
-use super::activity::WarmUpActivity;
-use super::helpers::Helpers;
+use super::super::activity::WarmUpActivity;
+use super::super::helpers::Helpers;
 use super::nice::be_nice;
 use super::pidfd::PidFd;
 use crate::catalogue::Build;
@@ -66,7 +66,7 @@ const MAX_LOOKED_READS: u32 = 64;
 const MAX_THREADS: usize = 1024;
 
 /// Reads ahead of programs for one mount.
-pub(super) struct WarmUp {
+pub(in crate::mount) struct WarmUp {
     vault: Arc<Vault>,
     tree: Arc<Tree>,
     /// The mount point.
@@ -143,13 +143,13 @@ struct Over {
 }
 
 impl WarmUp {
-    /// Prepares for the mount on `path`.
+    /// Prepares for the mount on `path`; `None` on a system that does not tell who reads.
     ///
     /// # Errors
     /// Those of the catalogue.
-    pub(super) fn new(vault: Arc<Vault>, tree: Arc<Tree>, path: &Path) -> Result<Arc<WarmUp>> {
+    pub(in crate::mount) fn new(vault: Arc<Vault>, tree: Arc<Tree>, path: &Path) -> Result<Option<Arc<WarmUp>>> {
         vault.prepare_starts()?;
-        Ok(Arc::new(WarmUp {
+        Ok(Some(Arc::new(WarmUp {
             vault,
             tree,
             path: path.to_owned(),
@@ -158,11 +158,11 @@ impl WarmUp {
             woken: Condvar::new(),
             decoders: Arc::default(),
             counts: Arc::default(),
-        }))
+        })))
     }
 
     /// Starts the thread that ends recordings.
-    pub(super) fn start(self: &Arc<WarmUp>) -> std::io::Result<Keeper> {
+    pub(in crate::mount) fn start(self: &Arc<WarmUp>) -> std::io::Result<Keeper> {
         let (ended, has_ended) = channel();
         let warm_up = self.clone();
         let run = move || {
@@ -175,7 +175,7 @@ impl WarmUp {
     }
 
     /// Takes note that thread `tid` is about to read `range` of a node; it must not go over everything.
-    pub(super) fn note(self: &Arc<WarmUp>, tid: u32, node: NodeId, range: Range<u64>) {
+    pub(in crate::mount) fn note(self: &Arc<WarmUp>, tid: u32, node: NodeId, range: Range<u64>) {
         if tid == 0 || self.passed.holds(tid) {
             return;
         }
@@ -214,7 +214,7 @@ impl WarmUp {
     }
 
     /// Returns what was done so far.
-    pub(super) fn activity(&self) -> WarmUpActivity {
+    pub(in crate::mount) fn activity(&self) -> WarmUpActivity {
         let Counts { recorded, warmed, diverged, chunks, ready, late, strange } = &*self.counts;
         let recording = self.state.lock().followed() as u64;
         let [recorded, warmed, diverged, chunks, ready, late, strange] =
@@ -401,14 +401,14 @@ impl Reader {
 }
 
 /// The running thread; when this is dropped, it keeps what is recorded and ends.
-pub(super) struct Keeper {
+pub(in crate::mount) struct Keeper {
     warm_up: Arc<WarmUp>,
     has_ended: Receiver<()>,
 }
 
 impl Keeper {
     /// Ends all work, but leaves it alone when it takes longer than `patience`, as on a disk that does not answer.
-    pub(super) fn end(self, patience: Duration) {
+    pub(in crate::mount) fn end(self, patience: Duration) {
         let deadline = Instant::now() + patience;
         self.warm_up.state.lock().stop = true;
         self.warm_up.woken.notify_all();

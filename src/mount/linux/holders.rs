@@ -197,7 +197,7 @@ fn ids_of(list: &[u8], path: &Path) -> Option<MountIds> {
     let mut mounts = list.split(|&byte| byte == b'\n').filter_map(|line| {
         let words: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
         let (&mount, &device, &point) = (words.first()?, words.get(2)?, words.get(4)?);
-        let point = super::stale::unescape(point);
+        let point = super::mounts::unescape(point);
         (OsStr::new(&point) == path.as_os_str()).then(|| MountIds { mount: mount.to_vec(), device: device.to_vec() })
     });
     mounts.next_back()

@@ -3,6 +3,7 @@
 //! What changes a catalogue writes to its log, of whichever process it is. The folder is watched, not the log: that one
 //! goes and comes.
 
+use super::super::watch::Heard;
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use std::ffi::{OsStr, OsString};
@@ -11,21 +12,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// The watch on the folder of a catalogue.
-pub(super) struct News {
+pub(in crate::mount) struct News {
     inotify: Inotify,
     /// What the names of the catalogue's files start with.
     name: OsString,
-}
-
-/// What is heard of a catalogue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// Nothing that matters.
-    Nothing,
-    /// Its files were written to.
-    Change,
-    /// The folder is out of reach: nothing more will be heard.
-    End,
 }
 
 impl News {
@@ -33,7 +23,7 @@ impl News {
     ///
     /// # Errors
     /// Those of the system, which allows each user only so many watches.
-    pub(super) fn of(path: &Path) -> nix::Result<News> {
+    pub(in crate::mount) fn of(path: &Path) -> nix::Result<News> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         let folder = path.parent().ok_or(Errno::ENOENT)?;
         let changes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
@@ -42,7 +32,7 @@ impl News {
     }
 
     /// Returns what was heard since the last call.
-    pub(super) fn hear(&self) -> Heard {
+    pub(in crate::mount) fn hear(&self) -> Heard {
         let is_of_catalogue = |name: &OsStr| name.as_bytes().starts_with(self.name.as_bytes());
         let mut heard = Heard::Nothing;
         while let Ok(events) = self.inotify.read_events() {

@@ -1,12 +1,13 @@
 //! What mounting needs on Linux: the FUSE device, the helper for ordinary users, and its configuration.
 
-use super::{Check, stale};
+use super::super::Check;
+use super::mounts;
 use std::fs::OpenOptions;
 
 const DEVICE: &str = "/dev/fuse";
 const CONFIG: &str = "/etc/fuse.conf";
 
-pub(super) fn check() -> Vec<Check> {
+pub(in crate::mount) fn check() -> Vec<Check> {
     vec![device(), helper(), allow_other()]
 }
 
@@ -28,7 +29,7 @@ fn device() -> Check {
 
 fn helper() -> Check {
     let name = "fuse-helper";
-    match stale::helper() {
+    match mounts::helper() {
         Some(helper) => Check { name, ok: true, sentence: format!("{helper} is installed."), hint: None },
         None if is_root() => {
             let sentence = "fusermount3 is missing; root does not need it.".into();

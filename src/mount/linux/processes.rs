@@ -41,7 +41,7 @@ const EXIT_CODE: usize = 49;
 const SIGNAL_MASK: u64 = 0x7f;
 
 /// The threads that have written, by their numbers.
-pub(super) struct Processes {
+pub(in crate::mount) struct Processes {
     ends_are_told: bool,
     threads: Mutex<HashMap<u32, Arc<Thread>>>,
     watched: Mutex<HashMap<u32, PidFd>>,
@@ -59,7 +59,7 @@ struct Thread {
 
 impl Processes {
     /// Starts with none.
-    pub(super) fn new() -> Processes {
+    pub(in crate::mount) fn new() -> Processes {
         let release = nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
         let ends_are_told = release.is_ok_and(|release| version_of(&release) >= ENDS_ARE_TOLD_FROM);
         let ends = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).ok();
@@ -74,12 +74,12 @@ impl Processes {
     }
 
     /// Tells whether the system says how a process ended that is no child.
-    pub(super) fn ends_are_told(&self) -> bool {
+    pub(in crate::mount) fn ends_are_told(&self) -> bool {
         self.ends_are_told
     }
 
     /// Returns who makes a request as thread `tid`.
-    pub(super) fn caller(&self, tid: u32) -> Caller {
+    pub(in crate::mount) fn caller(&self, tid: u32) -> Caller {
         if let Some(thread) = self.threads.lock().get(&tid) {
             return thread.caller;
         }
@@ -87,7 +87,7 @@ impl Processes {
     }
 
     /// Returns who is being killed while it makes a request as thread `tid`; `None` if it is not.
-    pub(super) fn killed(&self, tid: u32) -> Option<Caller> {
+    pub(in crate::mount) fn killed(&self, tid: u32) -> Option<Caller> {
         let known = self.threads.lock().get(&tid).cloned()?;
         let (thread, stat) = match known.read_stat() {
             Some(stat) => (known, stat),
@@ -103,12 +103,12 @@ impl Processes {
     }
 
     /// Returns what can be read from when [`Processes::ended`] may have something to tell.
-    pub(super) fn ends(&self) -> Option<BorrowedFd<'_>> {
+    pub(in crate::mount) fn ends(&self) -> Option<BorrowedFd<'_>> {
         self.ends.as_ref().map(|ends| ends.0.as_fd())
     }
 
     /// Returns which of the processes have ended since the last call, and how.
-    pub(super) fn ended(&self) -> Vec<(u32, Ending)> {
+    pub(in crate::mount) fn ended(&self) -> Vec<(u32, Ending)> {
         let mut watched = self.watched.lock();
         // Before they are asked: what happens after that is told again.
         let mut happened = [EpollEvent::empty(); MAX_HAPPENED];
@@ -133,7 +133,7 @@ impl Processes {
     }
 
     /// Returns how a process ended that has written; `None` while that is not known yet.
-    pub(super) fn ending(&self, process: u32) -> Option<Ending> {
+    pub(in crate::mount) fn ending(&self, process: u32) -> Option<Ending> {
         let watched = self.watched.lock();
         let Some(pidfd) = watched.get(&process) else {
             return Some(self.endings.lock().get(&process).copied().unwrap_or(Ending::Unknown));
@@ -212,6 +212,24 @@ fn version_of(release: &str) -> (u32, u32) {
 pub(super) fn process_of(tid: u32) -> Option<u32> {
     let status = std::fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()
+}
+
+/// Returns the names of the program's file, of the process and of the thread, as far as they may be seen.
+pub(in crate::mount) fn names(tid: u32) -> Vec<String> {
+    let comm = |thread: u32| std::fs::read_to_string(format!("/proc/{thread}/comm")).ok();
+    let program = std::fs::read_link(format!("/proc/{tid}/exe")).ok();
+    let program =
+        program.as_deref().and_then(std::path::Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let process = process_of(tid).filter(|&process| process != tid).and_then(comm);
+    [program, process, comm(tid)].into_iter().flatten().map(|name| name.trim_end().to_owned()).collect()
+}
+
+/// Returns the file names of the words of a command line: `kioslave5 thumbnail.so thumbnail …`.
+pub(in crate::mount) fn command_line(tid: u32) -> String {
+    let line = std::fs::read(format!("/proc/{tid}/cmdline")).unwrap_or_default();
+    let line = String::from_utf8_lossy(&line);
+    let words = line.split('\0').filter(|word| !word.is_empty());
+    words.map(|word| word.rsplit('/').next().unwrap_or(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns the fields of a `stat` that follow the name, the first of which is the state.

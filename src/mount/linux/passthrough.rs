@@ -5,7 +5,7 @@
 //! through the page cache none may; who breaks it gets EIO. So opens are counted by node, and the first one decides for
 //! all until the last is released.
 
-use super::translate::node;
+use super::super::translate::node;
 use crate::disk::SystemFile;
 use crate::error::{Error, Result};
 use crate::manifest::Content;
@@ -26,7 +26,7 @@ const STACKED_DEPTH: u32 = 2;
 const NEEDS: &str = "it needs root, and Linux 6.9 or later";
 
 /// The part of a mount that lets the kernel read by itself.
-pub(super) struct Passthrough {
+pub(in crate::mount) struct Passthrough {
     asked: Asked,
     copies: OnceLock<HotCopies>,
     opens: Mutex<HashMap<NodeId, Opens>>,
@@ -52,7 +52,7 @@ struct Opens {
 
 impl Passthrough {
     /// Prepares for a mount of `vault`; nothing happens unless it `is_wanted`.
-    pub(super) fn new(vault: &Vault, is_wanted: bool) -> Passthrough {
+    pub(in crate::mount) fn new(vault: &Vault, is_wanted: bool) -> Passthrough {
         let asked = match (is_wanted, nix::unistd::geteuid().is_root()) {
             (false, _) => Asked::No,
             (true, false) => Asked::InVain,
@@ -62,12 +62,12 @@ impl Passthrough {
     }
 
     /// Tells whether the kernel must ask at each open: the answer says which file it reads from.
-    pub(super) fn needs_opens(&self) -> bool {
+    pub(in crate::mount) fn needs_opens(&self) -> bool {
         matches!(self.asked, Asked::Yes { .. })
     }
 
     /// Asks the kernel for it, when the two greet each other.
-    pub(super) fn ask(&self, config: &mut KernelConfig) {
+    pub(in crate::mount) fn ask(&self, config: &mut KernelConfig) {
         let Asked::Yes { depth } = self.asked else { return };
         if config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok() {
             config.set_max_stack_depth(depth).expect("the kernel's limit is two");
@@ -75,7 +75,7 @@ impl Passthrough {
     }
 
     /// Finds out, after the greeting, whether the kernel does it, and starts the copies if so.
-    pub(super) fn start(&self, kernel: BorrowedFd<'_>, vault: &Vault) -> vault::Passthrough {
+    pub(in crate::mount) fn start(&self, kernel: BorrowedFd<'_>, vault: &Vault) -> vault::Passthrough {
         let tried = match self.asked {
             Asked::No => return vault::Passthrough::Off,
             Asked::InVain => Err(Error::invalid(NEEDS)),
@@ -97,7 +97,7 @@ impl Passthrough {
 
     /// Answers that a file was opened: by its copy, where that is ready and no other open stands against it. One is made
     /// for who `uses` the file.
-    pub(super) fn reply(
+    pub(in crate::mount) fn reply(
         &self,
         (tree, uses): (&Tree, bool),
         number: INodeNo,
@@ -134,7 +134,7 @@ impl Passthrough {
     }
 
     /// Takes note that one open has ended; the kernel has let go of it by then.
-    pub(super) fn release(&self, number: INodeNo) {
+    pub(in crate::mount) fn release(&self, number: INodeNo) {
         let mut table = self.opens.lock();
         let number = node(number);
         let Some(opens) = table.get_mut(&number) else { return };
