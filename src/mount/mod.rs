@@ -6,8 +6,10 @@
 //! `meter`, `crawlers` and `report` tell others what it does, `watch` tells the kernel of changes that it did not ask for, of
 //! which `news` hears; `processes` knows who writes and how they end, `opens` and `holders` which files they have open,
 //! `passthrough` lets the kernel read large files by itself, `idle` optimizes the vault while nobody is there, `collect` imports feedback that is dropped in, `warm` reads
-//! ahead of programs by what they read the last time. Systems without
-//! a front end yet get `Unsupported`.
+//! ahead of programs by what they read the last time.
+//!
+//! On Windows it is WinFsp, all in `winfsp`; `names` is for systems where case does not count. Systems without a front end yet
+//! get `Unsupported`.
 
 use crate::error::Result;
 use crate::vault::{MountRecord, Vault};
@@ -18,7 +20,7 @@ use std::time::Duration;
 mod activity;
 #[cfg(target_os = "linux")]
 mod check;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod collect;
 #[cfg(target_os = "linux")]
 mod crawlers;
@@ -40,11 +42,13 @@ mod linux;
 mod memory;
 #[cfg(target_os = "linux")]
 mod meter;
+#[cfg(any(windows, test))]
+mod names;
 #[cfg(target_os = "linux")]
 mod news;
 #[cfg(target_os = "linux")]
 mod nice;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 mod none;
 #[cfg(target_os = "linux")]
 mod opens;
@@ -70,12 +74,16 @@ mod translate;
 mod warm;
 #[cfg(target_os = "linux")]
 mod watch;
+#[cfg(any(windows, test))]
+mod winfsp;
 
 pub use activity::{Activity, CrawlerActivity, OpActivity, Rates, WarmUpActivity};
 #[cfg(target_os = "linux")]
 pub use linux::{Mounted, Stopper};
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 pub use none::{Mounted, Stopper};
+#[cfg(windows)]
+pub use winfsp::{Mounted, Stopper};
 
 /// How a vault is mounted.
 #[derive(Debug, Clone, Default)]
@@ -100,6 +108,8 @@ pub struct MountOptions {
     /// are used. It does so for root alone, from Linux 6.9 on; elsewhere the mount goes on without.
     /// The kernel then asks at every open, as with `ask_opens`.
     pub passthrough: bool,
+    /// Windows: whether the mount is a drive of the network, of which the Explorer reads no thumbnails.
+    pub network_drive: bool,
 }
 
 /// One thing that mounting needs, and whether it is there.
@@ -115,17 +125,20 @@ pub struct Check {
     pub hint: Option<String>,
 }
 
-/// Mounts `vault` on the directory `dir`, which is made when it is missing; returns when the mount answers.
+/// Mounts `vault` on the directory `dir`, which is made when it is missing; returns when the mount answers. On Windows `dir` may
+/// be a drive letter with its colon.
 ///
 /// A mount that a killed process left on `dir` is replaced.
 ///
 /// # Errors
 /// `Busy` if a vault is mounted there; `Invalid` if the directory is not empty; `Denied` or `NotFound` when the system
-/// cannot mount, with a hint; `Unsupported` on a system without a front end.
+/// cannot mount, with a hint; `Unsupported` on a system without a front end, and on Windows without WinFsp.
 pub fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Result<Mounted> {
     #[cfg(target_os = "linux")]
     return linux::mount(vault, dir, options);
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(windows)]
+    return winfsp::mount(vault, dir, options);
+    #[cfg(not(any(target_os = "linux", windows)))]
     return none::mount(vault, dir, options);
 }
 
@@ -136,7 +149,9 @@ pub fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Result<Mo
 pub fn activity(mount: &MountRecord) -> Result<Option<Activity>> {
     #[cfg(target_os = "linux")]
     return report::ask(mount);
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(windows)]
+    return winfsp::activity(mount);
+    #[cfg(not(any(target_os = "linux", windows)))]
     return none::activity(mount);
 }
 
@@ -149,7 +164,9 @@ pub fn activity(mount: &MountRecord) -> Result<Option<Activity>> {
 pub fn unmount(dir: &Path) -> Result<()> {
     #[cfg(target_os = "linux")]
     return stale::unmount(dir);
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(windows)]
+    return winfsp::unmount(dir);
+    #[cfg(not(any(target_os = "linux", windows)))]
     return none::unmount(dir);
 }
 
@@ -157,6 +174,8 @@ pub fn unmount(dir: &Path) -> Result<()> {
 pub fn check() -> Vec<Check> {
     #[cfg(target_os = "linux")]
     return check::check();
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(windows)]
+    return winfsp::check();
+    #[cfg(not(any(target_os = "linux", windows)))]
     return none::check();
 }
