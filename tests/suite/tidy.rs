@@ -103,7 +103,19 @@ const RULES: [Rule; 10] = [
         words: &["unsafe"],
         // windows.rs: the lock of one byte far behind the end of a file: the safe call locks the whole file against readers,
         // too. pidfd.rs: how a process ended that is no child; memory.rs: the allocator's setting: there is no safe call.
-        allowed: &["disk/host/windows.rs", "mount/memory.rs", "mount/pidfd.rs"],
+        // mount/winfsp/windows/: calls of Windows and WinFsp, and what WinFsp calls; there is no safe interface to it that is
+        // built without its kit.
+        allowed: &[
+            "disk/host/windows.rs",
+            "mount/memory.rs",
+            "mount/pidfd.rs",
+            "mount/winfsp/windows/abi.rs",
+            "mount/winfsp/windows/callbacks.rs",
+            "mount/winfsp/windows/event.rs",
+            "mount/winfsp/windows/library.rs",
+            "mount/winfsp/windows/security.rs",
+            "mount/winfsp/windows/system.rs",
+        ],
         instead: "unsafe stands in named leaf files only: name the file in this rule, with the reason",
     },
     Rule {

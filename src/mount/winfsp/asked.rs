@@ -8,8 +8,10 @@ mod tests {
     use super::super::status::Status;
     use super::super::volume::{Answer, Volume};
     use crate::manifest::Timestamp;
-    use crate::tree::{Caller, NameAt, NodeId, Tree};
-    use crate::vault::Vault;
+    use crate::progress::Progress;
+    use crate::tree::{Caller, Event, NameAt, NodeId, Tree};
+    use crate::vault::{SnapshotOptions, Vault};
+    use parking_lot::Mutex;
     use std::sync::Arc;
 
     const READ: u32 = 0x1;
@@ -26,7 +28,8 @@ mod tests {
     struct Drive {
         volume: Volume,
         tree: Arc<Tree>,
-        _dir: tempfile::TempDir,
+        events: Arc<Mutex<Vec<Event>>>,
+        dir: tempfile::TempDir,
     }
 
     fn utf16(text: &str) -> Vec<u16> {
@@ -41,8 +44,10 @@ mod tests {
         fn new() -> Drive {
             let dir = tempfile::tempdir().unwrap();
             let vault = Arc::new(Vault::init(&dir.path().join("vault")).unwrap());
-            let tree = Arc::new(Tree::new(vault, Box::new(|_| {})));
-            Drive { volume: Volume::new(tree.clone()), tree, _dir: dir }
+            let events = Arc::<Mutex<Vec<Event>>>::default();
+            let sink = events.clone();
+            let tree = Arc::new(Tree::new(vault, Box::new(move |event| sink.lock().push(event))));
+            Drive { volume: Volume::new(tree.clone()), tree, events, dir }
         }
 
         /// A drive with one build.
@@ -178,7 +183,10 @@ mod tests {
         assert_eq!(drive.bytes("\\builds\\0.7.3\\data\\LEVEL1.PAK").unwrap(), b"0123456789");
         let info = drive.info("\\builds\\latest\\Data\\level1.pak").unwrap();
         assert_eq!((info.size, info.allocation(), info.time), (10, 4096, TIME));
-        assert_eq!(drive.write("\\.snapshot\\0.7.3", b""), Err(Status::NAME_COLLISION), "the id is taken");
+        drive.make_folder("\\.snapshot\\other").unwrap();
+        drive.write("\\.snapshot\\other\\a", b"a").unwrap();
+        let taken = drive.rename("\\.snapshot\\other", "\\builds\\0.7.3", false);
+        assert_eq!(taken, Err(Status::NAME_COLLISION));
     }
 
     #[test]
@@ -526,6 +534,32 @@ mod tests {
         assert_eq!(drive.bytes("\\.snapshot\\2@1\\D\\B.txt").unwrap(), b"b");
         assert_eq!(drive.make_folder("\\.snapshot\\3@missing"), Err(Status::NAME_NOT_FOUND));
         assert_eq!(drive.make_folder("\\.snapshot\\a b"), Err(Status::NAME_INVALID));
+    }
+
+    #[test]
+    fn windows_is_told_of_builds_of_other_processes() {
+        let drive = Drive::new();
+        drive.names("\\builds").unwrap();
+        drive.events.lock().clear();
+        let folder = drive.dir.path().join("game");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("a.txt"), "a").unwrap();
+        let options = SnapshotOptions { id: Some("7".parse().unwrap()), ..SnapshotOptions::default() };
+        let other = Vault::open(&drive.dir.path().join("vault")).unwrap();
+        other.snapshot(&folder, &options, &Progress::new()).unwrap();
+        drive.tree.poll_changes().unwrap();
+        let events = std::mem::take(&mut *drive.events.lock());
+        let notices: Vec<(String, u32)> = events
+            .iter()
+            .filter_map(|event| drive.volume.notice(event))
+            .map(|notice| (String::from_utf16(&notice.path).unwrap(), notice.action))
+            .collect();
+        assert_eq!(notices, [("\\builds\\7".into(), 1), ("\\builds\\latest".into(), 3)]);
+        let gone = Event::Name { directory: drive.node("builds"), name: b"8".to_vec() };
+        let notice = drive.volume.notice(&gone).unwrap();
+        assert_eq!((notice.action, notice.filter), (2, 2));
+        let below = Event::Name { directory: drive.node("builds/7"), name: b"a.txt".to_vec() };
+        assert_eq!(drive.volume.notice(&below), None, "what is below has been asked for by Windows itself");
     }
 
     #[test]

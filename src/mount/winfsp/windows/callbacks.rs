@@ -1,12 +1,12 @@
 //! What WinFsp calls: pointers become slices and handles, answers become what it expects, a panic becomes an I/O error.
 
-use super::abi::{self, DirInfo, FileSystem, Interface, OpenFileInfo, SUCCESS, StreamInfo, VolumeInfo};
 use super::super::data::WriteAt;
 use super::super::handle::{Handle, Wanted};
 use super::super::info::FileInfo;
-use super::library::Calls;
 use super::super::status::Status;
 use super::super::volume::{Answer, Volume};
+use super::abi::{self, DirInfo, FileSystem, Interface, OpenFileInfo, SUCCESS, StreamInfo, VolumeInfo};
+use super::library::Calls;
 use crate::tree::Caller;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,10 +1,10 @@
 //! A file system of WinFsp: made, mounted, told of changes, and ended.
 
+use super::super::info::{ALLOCATION_UNIT, file_time};
+use super::super::notice::Notice;
 use super::abi::{self, FileSystem, NotifyInfo, SUCCESS, VolumeParams, flags, timeouts};
 use super::callbacks::{INTERFACE, Served};
-use super::super::info::{ALLOCATION_UNIT, file_time};
 use super::library::Library;
-use super::super::notice::Notice;
 use crate::manifest::Timestamp;
 
 /// A local disk, and a drive of the network.
