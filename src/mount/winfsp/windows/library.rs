@@ -31,7 +31,6 @@ pub(super) struct Calls {
     pub(super) add_dir_info: unsafe extern "C" fn(*const DirInfo, *mut c_void, u32, *mut u32) -> u8,
     pub(super) add_stream_info: unsafe extern "C" fn(*const StreamInfo, *mut c_void, u32, *mut u32) -> u8,
     pub(super) operation_context: unsafe extern "C" fn() -> *const OperationContext,
-    pub(super) process_id: unsafe extern "C" fn() -> u32,
 }
 
 /// What mounts, and ends mounts.
@@ -88,14 +87,7 @@ pub(super) fn path() -> Result<PathBuf> {
 /// # Errors
 /// `Unsupported` if it cannot be loaded, or lacks a function.
 pub(super) fn load_from(path: &Path) -> Result<Library> {
-    let wide: Vec<u16> = path.as_os_str().encode_wide().chain([0]).collect();
-    // SAFETY: `wide` ends in 0. The library is never unloaded, so its functions stay where they are.
-    let module = unsafe { LoadLibraryExW(wide.as_ptr(), std::ptr::null_mut(), LOAD_WITH_ALTERED_SEARCH_PATH) };
-    if module.is_null() {
-        let message = format!("WinFsp's library {} cannot be loaded", path.display());
-        let error = Error::new(ErrorKind::Unsupported, message).with_source(std::io::Error::last_os_error());
-        return Err(error.with_hint(format!("install WinFsp again, from {SITE}")));
-    }
+    let module = module(path)?;
     // SAFETY: each function is given the type that the headers of WinFsp have for its name.
     unsafe {
         use std::mem::transmute;
@@ -104,7 +96,6 @@ pub(super) fn load_from(path: &Path) -> Result<Library> {
                 add_dir_info: transmute(function(module, c"FspFileSystemAddDirInfo")?),
                 add_stream_info: transmute(function(module, c"FspFileSystemAddStreamInfo")?),
                 operation_context: transmute(function(module, c"FspFileSystemGetOperationContext")?),
-                process_id: transmute(function(module, c"FspFileSystemOperationProcessIdF")?),
             },
             mounts: Mounts {
                 create: transmute(function(module, c"FspFileSystemCreate")?),
@@ -118,6 +109,27 @@ pub(super) fn load_from(path: &Path) -> Result<Library> {
             },
         })
     }
+}
+
+/// Returns a function of the library in a file.
+///
+/// # Errors
+/// As [`load_from`].
+#[cfg(test)]
+pub(super) fn function_of(path: &Path, name: &CStr) -> Result<*const c_void> {
+    function(module(path)?, name)
+}
+
+fn module(path: &Path) -> Result<HMODULE> {
+    let wide: Vec<u16> = path.as_os_str().encode_wide().chain([0]).collect();
+    // SAFETY: `wide` ends in 0. The library is never unloaded, so its functions stay where they are.
+    let module = unsafe { LoadLibraryExW(wide.as_ptr(), std::ptr::null_mut(), LOAD_WITH_ALTERED_SEARCH_PATH) };
+    if module.is_null() {
+        let message = format!("WinFsp's library {} cannot be loaded", path.display());
+        let error = Error::new(ErrorKind::Unsupported, message).with_source(std::io::Error::last_os_error());
+        return Err(error.with_hint(format!("install WinFsp again, from {SITE}")));
+    }
+    Ok(module)
 }
 
 fn function(module: HMODULE, name: &CStr) -> Result<*const c_void> {

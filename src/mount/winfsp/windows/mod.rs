@@ -4,6 +4,8 @@
 
 mod abi;
 mod callbacks;
+#[cfg(test)]
+mod dispatched;
 mod event;
 mod library;
 mod mounted;
