@@ -2,11 +2,14 @@
 //!
 //! Both are checked once, when they are made, so that code which holds one need not look again.
 
+pub(crate) mod fold;
+
+pub(crate) use fold::fold;
+
 use crate::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::borrow::Borrow;
 use std::fmt;
-use unicode_normalization::UnicodeNormalization;
 
 /// The most bytes a file name may have: 255 UTF-16 units of Windows take up to 765 bytes of UTF-8.
 pub const MAX_FILE_NAME_LEN: usize = 765;
@@ -126,17 +129,6 @@ impl RefName {
 
 /// Characters that no name on Windows has, beside those below the space.
 const FORBIDDEN_ON_WINDOWS: &[u8] = b"<>:\"/\\|?*";
-
-/// Returns the form in which two file names are equal that Windows or macOS take for one: neither case nor the form of accents
-/// counts. `None` for a name that is no text.
-pub(crate) fn fold(name: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(name).ok()?;
-    match text.is_ascii() {
-        true => Some(text.to_ascii_lowercase()),
-        // Once more after the case: capitals of some letters are composed otherwise.
-        false => Some(text.nfc().flat_map(char::to_lowercase).nfc().collect()),
-    }
-}
 
 /// Tells whether Windows cannot have the byte at `at` of the file name `name`, in that place.
 pub(crate) fn is_forbidden_on_windows(name: &[u8], at: usize) -> bool {
@@ -259,15 +251,6 @@ mod tests {
             assert!(RefName::new(bad).is_err(), "{bad}");
         }
         assert!(RefName::new("x".repeat(65)).is_err());
-    }
-
-    #[test]
-    fn case_and_form_of_file_names_are_folded() {
-        let (composed, decomposed) = ("Grün.PNG", "Gru\u{308}n.PNG");
-        assert_eq!(fold(composed.as_bytes()), fold(decomposed.to_lowercase().as_bytes()));
-        assert_eq!(fold(b"README.md"), fold(b"readme.MD"));
-        assert_ne!(fold("straße".as_bytes()), fold(b"strasse"), "as the systems do: it is one more letter");
-        assert_eq!(fold(b"caf\xe9"), None);
     }
 
     #[test]

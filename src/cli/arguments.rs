@@ -9,6 +9,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 use tracing::level_filters::LevelFilter;
 
+/// The version, and what WinFsp's terms ask a program to show that uses it.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\n\nOn Windows the mount uses\n",
+    "WinFsp - Windows File System Proxy, Copyright (C) Bill Zissimopoulos\n",
+    "https://github.com/winfsp/winfsp"
+);
+
 /// Keeps every build of a game at little cost, and shows them as folders.
 ///
 /// A vault holds builds. `gamevault snapshot DIR` makes one of a folder, `gamevault mount` shows all of them as
@@ -17,7 +25,7 @@ use tracing::level_filters::LevelFilter;
 ///
 /// BUILD is an id, a number, a label, a milestone, `latest`, or `latest~2`.
 #[derive(Debug, Parser)]
-#[command(name = "gamevault", version, max_term_width = 100)]
+#[command(name = "gamevault", version, long_version = LONG_VERSION, max_term_width = 100)]
 #[command(after_long_help = "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 exists or conflict, 5 incomplete, \
     6 integrity error, 7 busy, 8 no space, 9 differences found, 10 nothing changed, 130 interrupted. \
     `play` ends as its program does.")]

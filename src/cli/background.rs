@@ -21,6 +21,11 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// A log of this size makes room for a new one; the one before it is kept.
 const MAX_LOG_LEN: u64 = 4 << 20;
 
+#[cfg(windows)]
+const DETACHED_PROCESS: u32 = 0x8;
+#[cfg(windows)]
+const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
+
 /// Runs `gamevault ARGUMENTS` on `vault` in the background and returns what it answers when it is ready.
 ///
 /// # Errors
@@ -28,7 +33,11 @@ const MAX_LOG_LEN: u64 = 4 << 20;
 pub fn start<T: DeserializeOwned>(vault: &Path, arguments: &[OsString]) -> std::result::Result<T, Failure> {
     let log_path = vault.join("log").join("mount.log");
     let program = std::env::current_exe().map_err(|error| Error::io("find", "this program", error))?;
-    let mut child = Command::new(&program)
+    let mut command = Command::new(&program);
+    // Without the console of this process, with which it would end.
+    #[cfg(windows)]
+    std::os::windows::process::CommandExt::creation_flags(&mut command, DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
+    let mut child = command
         .args(["--json".as_ref(), "--vault".as_ref(), vault.as_os_str()])
         .args(arguments)
         .stdin(Stdio::null())

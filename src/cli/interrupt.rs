@@ -59,11 +59,20 @@ pub fn on_signal(stop: impl FnOnce() + Send + 'static) -> Result<()> {
     Ok(())
 }
 
-/// Does nothing: where nothing can be mounted, nothing waits to be stopped.
+/// Calls `stop` at the first Ctrl-C, and ends the process at the second.
 ///
 /// # Errors
-/// None.
+/// None: a signal that cannot be watched ends the process as ever.
 #[cfg(not(unix))]
-pub fn on_signal(_stop: impl FnOnce() + Send + 'static) -> Result<()> {
+pub fn on_signal(stop: impl FnOnce() + Send + 'static) -> Result<()> {
+    /// How often it is looked whether it has come: no call here waits for it.
+    const POLL: std::time::Duration = std::time::Duration::from_millis(200);
+    let interrupts = Interrupts::install();
+    std::thread::spawn(move || {
+        while !interrupts.requested() {
+            std::thread::sleep(POLL);
+        }
+        stop();
+    });
     Ok(())
 }

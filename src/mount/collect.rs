@@ -1,6 +1,6 @@
 //! Taking in what was dropped into `/feedback`, and what games recorded, while the mount runs and once more at its end.
 
-use super::nice::be_nice;
+use super::system::nice::be_nice;
 use crate::progress::Progress;
 use crate::tree::Tree;
 use parking_lot::{Condvar, Mutex};

@@ -7,7 +7,10 @@
 //! optimizes the vault while nobody is there, `collect` imports feedback that is dropped in.
 //!
 //! What differs between the two stands in `linux` and `macos`, which offer the same under the name of `system`; where a
-//! system lacks a thing, it has a type without values. Systems without a front end yet get `Unsupported`.
+//! system lacks a thing, it has a type without values.
+//!
+//! On Windows it is WinFsp, all in `winfsp`; `names` is for systems where case does not count. Systems without a front end
+//! get `Unsupported`.
 
 use crate::error::Result;
 use crate::vault::{MountRecord, Vault};
@@ -16,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod activity;
-#[cfg(any(target_os = "linux", target_os = "macos"))]
+#[cfg(any(target_os = "linux", target_os = "macos", windows))]
 mod collect;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 mod crawlers;
@@ -42,7 +45,9 @@ mod memory;
 mod meter;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 mod mounted;
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+#[cfg(any(windows, test))]
+mod names;
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 mod none;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 mod ops;
@@ -56,17 +61,23 @@ mod stale;
 mod translate;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 mod watch;
+#[cfg(any(windows, test))]
+mod winfsp;
 
 #[cfg(target_os = "linux")]
 use linux as system;
 #[cfg(target_os = "macos")]
 use macos as system;
+#[cfg(windows)]
+use winfsp as system;
 
 pub use activity::{Activity, CrawlerActivity, OpActivity, Rates, WarmUpActivity};
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub use mounted::{Mounted, Stopper};
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 pub use none::{Mounted, Stopper};
+#[cfg(windows)]
+pub use winfsp::{Mounted, Stopper};
 
 /// How a vault is mounted.
 #[derive(Debug, Clone, Default)]
@@ -91,6 +102,8 @@ pub struct MountOptions {
     /// are used. It does so for root alone, from Linux 6.9 on; elsewhere the mount goes on without.
     /// The kernel then asks at every open, as with `ask_opens`.
     pub passthrough: bool,
+    /// Windows: whether the mount is a drive of the network, of which the Explorer reads no thumbnails.
+    pub network_drive: bool,
 }
 
 /// One thing that mounting needs, and whether it is there.
@@ -106,17 +119,20 @@ pub struct Check {
     pub hint: Option<String>,
 }
 
-/// Mounts `vault` on the directory `dir`, which is made when it is missing; returns when the mount answers.
+/// Mounts `vault` on the directory `dir`, which is made when it is missing; returns when the mount answers. On Windows `dir` may
+/// be a drive letter with its colon.
 ///
 /// A mount that a killed process left on `dir` is replaced.
 ///
 /// # Errors
 /// `Busy` if a vault is mounted there; `Invalid` if the directory is not empty; `Denied` or `NotFound` when the system
-/// cannot mount, with a hint; `Unsupported` on a system without a front end.
+/// cannot mount, with a hint; `Unsupported` on a system without a front end, and on Windows without WinFsp.
 pub fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Result<Mounted> {
     #[cfg(any(target_os = "linux", target_os = "macos"))]
     return mounted::mount(vault, dir, options);
-    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    #[cfg(windows)]
+    return winfsp::mount(vault, dir, options);
+    #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
     return none::mount(vault, dir, options);
 }
 
@@ -127,7 +143,9 @@ pub fn mount(vault: Arc<Vault>, dir: &Path, options: &MountOptions) -> Result<Mo
 pub fn activity(mount: &MountRecord) -> Result<Option<Activity>> {
     #[cfg(any(target_os = "linux", target_os = "macos"))]
     return system::report::ask(mount);
-    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    #[cfg(windows)]
+    return winfsp::activity(mount);
+    #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
     return none::activity(mount);
 }
 
@@ -140,7 +158,9 @@ pub fn activity(mount: &MountRecord) -> Result<Option<Activity>> {
 pub fn unmount(dir: &Path) -> Result<()> {
     #[cfg(any(target_os = "linux", target_os = "macos"))]
     return stale::unmount(dir);
-    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    #[cfg(windows)]
+    return winfsp::unmount(dir);
+    #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
     return none::unmount(dir);
 }
 
@@ -148,6 +168,8 @@ pub fn unmount(dir: &Path) -> Result<()> {
 pub fn check() -> Vec<Check> {
     #[cfg(any(target_os = "linux", target_os = "macos"))]
     return system::check::check();
-    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    #[cfg(windows)]
+    return winfsp::check();
+    #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
     return none::check();
 }

@@ -25,7 +25,7 @@ const DEFAULT_MOUNT: &str = "GameVault";
 /// Goes to the background when it is ready; `gamevault unmount` ends it.
 #[derive(Debug, Args)]
 pub struct Mount {
-    /// The folder that will show it; made when missing. Default: ~/GameVault.
+    /// The folder that will show it, made when missing, or on Windows a drive letter as `G:`. Default: ~/GameVault.
     #[arg(value_name = "DIR")]
     dir: Option<PathBuf>,
 
@@ -63,6 +63,10 @@ pub struct Mount {
     #[arg(long)]
     passthrough: bool,
 
+    /// Mount as a drive of the network, of which the Explorer reads no thumbnails. Windows alone knows the difference.
+    #[arg(long)]
+    network_drive: bool,
+
     /// Neither record what programs read first, nor read it ahead of them the next time.
     #[arg(long)]
     no_warm_up: bool,
@@ -99,6 +103,7 @@ pub fn run(arguments: &Mount, context: &Context) -> Outcome {
     options.extend(arguments.allow_other.then(|| "--allow-other".into()));
     options.extend(arguments.ask_opens.then(|| "--ask-opens".into()));
     options.extend(arguments.passthrough.then(|| "--passthrough".into()));
+    options.extend(arguments.network_drive.then(|| "--network-drive".into()));
     options.extend(arguments.no_warm_up.then(|| "--no-warm-up".into()));
     options.extend(arguments.threads.map(|threads| format!("--threads={threads}").into()));
     options.push(format!("--deadline={}", arguments.deadline).into());
@@ -115,12 +120,20 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
         background::detach()?;
     }
     let vault = Arc::new(context.open_vault()?);
-    let Mount { xattr, allow_other, ask_opens, passthrough, no_warm_up, .. } = *arguments;
+    let Mount { xattr, allow_other, ask_opens, passthrough, network_drive, no_warm_up, .. } = *arguments;
     let deadline = Duration::from_secs(arguments.deadline);
     let threads = arguments.threads.unwrap_or(0);
-    let warms_up = !no_warm_up;
-    let options =
-        MountOptions { xattr, threads, allow_other, deadline, ask_opens, optimizes: true, warms_up, passthrough };
+    let options = MountOptions {
+        xattr,
+        threads,
+        allow_other,
+        deadline,
+        ask_opens,
+        optimizes: true,
+        warms_up: !no_warm_up,
+        passthrough,
+        network_drive,
+    };
     let mounted = gamevault::mount::mount(vault.clone(), dir, &options)?;
     if let Err(error) = announce(&vault, &mounted, context) {
         // A mount that nobody knows of is not left behind.
@@ -133,7 +146,6 @@ fn serve(dir: &Path, arguments: &Mount, context: &Context) -> Outcome {
 }
 
 /// Makes a mount that is ready known to signals, to other processes, and to the user.
-#[cfg_attr(windows, expect(unreachable_code, unused_variables, reason = "nothing can be mounted"))]
 fn announce(vault: &Vault, mounted: &Mounted, context: &Context) -> Result<()> {
     let stopper = mounted.stopper();
     interrupt::on_signal(move || tracing::info!(outcome = ?stopper.stop(), "a signal asked the mount to end"))?;
