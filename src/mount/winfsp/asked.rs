@@ -10,7 +10,7 @@ mod tests {
     use crate::manifest::Timestamp;
     use crate::progress::Progress;
     use crate::tree::{Caller, Event, NameAt, NodeId, Tree};
-    use crate::vault::{SnapshotOptions, Vault};
+    use crate::vault::{Annotation, SnapshotOptions, Vault};
     use parking_lot::Mutex;
     use std::sync::Arc;
 
@@ -542,10 +542,7 @@ mod tests {
         let folder = drive.dir.path().join("game");
         std::fs::create_dir(&folder).unwrap();
         let other = Vault::open(&drive.dir.path().join("vault")).unwrap();
-        let notices = |id: &str| {
-            std::fs::write(folder.join("a.txt"), id).unwrap();
-            let options = SnapshotOptions { id: Some(id.parse().unwrap()), ..SnapshotOptions::default() };
-            other.snapshot(&folder, &options, &Progress::new()).unwrap();
+        let notices = || {
             drive.tree.poll_changes().unwrap();
             let events = std::mem::take(&mut *drive.events.lock());
             let notices = events.iter().flat_map(|event| drive.volume.notices(event));
@@ -554,12 +551,21 @@ mod tests {
             told.sort();
             told
         };
+        let build = |id: &str| {
+            std::fs::write(folder.join("a.txt"), id).unwrap();
+            let options = SnapshotOptions { id: Some(id.parse().unwrap()), ..SnapshotOptions::default() };
+            other.snapshot(&folder, &options, &Progress::new()).unwrap();
+            notices()
+        };
         drive.volume.watch_names().unwrap();
-        let (added, modified) = (1, 3);
-        assert_eq!(notices("7"), [("\\builds\\7".into(), added), ("\\builds\\latest".into(), added)]);
-        assert_eq!(notices("8"), [("\\builds\\8".into(), added), ("\\builds\\latest".into(), modified)]);
-        drive.make_folder("\\.snapshot\\s").unwrap();
-        drive.delete("\\.snapshot\\s").unwrap();
+        let (added, removed, modified) = (1, 2, 3);
+        assert_eq!(build("7"), [("\\builds\\7".into(), added), ("\\builds\\latest".into(), added)]);
+        assert_eq!(build("8"), [("\\builds\\8".into(), added), ("\\builds\\latest".into(), modified)]);
+        let alpha = "alpha".parse().unwrap();
+        other.set_milestone(&alpha, &other.build("7").unwrap(), &Annotation::default(), false).unwrap();
+        assert_eq!(notices(), [("\\milestones\\alpha".into(), added)]);
+        other.remove_milestone(&alpha).unwrap();
+        assert_eq!(notices(), [("\\milestones\\alpha".into(), removed)]);
         let below = Event::Name { directory: drive.node("builds/7"), name: b"a.txt".to_vec() };
         assert_eq!(drive.volume.notices(&below), [], "what is below has been asked for by Windows itself");
     }
