@@ -10,7 +10,7 @@ mod tests {
     use crate::manifest::Timestamp;
     use crate::progress::Progress;
     use crate::tree::{Caller, Event, NameAt, NodeId, Tree};
-    use crate::vault::{SnapshotOptions, Vault};
+    use crate::vault::{Annotation, SnapshotOptions, Vault};
     use parking_lot::Mutex;
     use std::sync::Arc;
 
@@ -539,27 +539,35 @@ mod tests {
     #[test]
     fn windows_is_told_of_builds_of_other_processes() {
         let drive = Drive::new();
-        drive.names("\\builds").unwrap();
-        drive.events.lock().clear();
         let folder = drive.dir.path().join("game");
         std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("a.txt"), "a").unwrap();
-        let options = SnapshotOptions { id: Some("7".parse().unwrap()), ..SnapshotOptions::default() };
         let other = Vault::open(&drive.dir.path().join("vault")).unwrap();
-        other.snapshot(&folder, &options, &Progress::new()).unwrap();
-        drive.tree.poll_changes().unwrap();
-        let events = std::mem::take(&mut *drive.events.lock());
-        let notices: Vec<(String, u32)> = events
-            .iter()
-            .filter_map(|event| drive.volume.notice(event))
-            .map(|notice| (String::from_utf16(&notice.path).unwrap(), notice.action))
-            .collect();
-        assert_eq!(notices, [("\\builds\\7".into(), 1), ("\\builds\\latest".into(), 3)]);
-        let gone = Event::Name { directory: drive.node("builds"), name: b"8".to_vec() };
-        let notice = drive.volume.notice(&gone).unwrap();
-        assert_eq!((notice.action, notice.filter), (2, 2));
+        let notices = || {
+            drive.tree.poll_changes().unwrap();
+            let events = std::mem::take(&mut *drive.events.lock());
+            let notices = events.iter().flat_map(|event| drive.volume.notices(event));
+            let mut told: Vec<(String, u32)> =
+                notices.map(|notice| (String::from_utf16(&notice.path).unwrap(), notice.action)).collect();
+            told.sort();
+            told
+        };
+        let build = |id: &str| {
+            std::fs::write(folder.join("a.txt"), id).unwrap();
+            let options = SnapshotOptions { id: Some(id.parse().unwrap()), ..SnapshotOptions::default() };
+            other.snapshot(&folder, &options, &Progress::new()).unwrap();
+            notices()
+        };
+        drive.volume.watch_names().unwrap();
+        let (added, removed, modified) = (1, 2, 3);
+        assert_eq!(build("7"), [("\\builds\\7".into(), added), ("\\builds\\latest".into(), added)]);
+        assert_eq!(build("8"), [("\\builds\\8".into(), added), ("\\builds\\latest".into(), modified)]);
+        let alpha = "alpha".parse().unwrap();
+        other.set_milestone(&alpha, &other.build("7").unwrap(), &Annotation::default(), false).unwrap();
+        assert_eq!(notices(), [("\\milestones\\alpha".into(), added)]);
+        other.remove_milestone(&alpha).unwrap();
+        assert_eq!(notices(), [("\\milestones\\alpha".into(), removed)]);
         let below = Event::Name { directory: drive.node("builds/7"), name: b"a.txt".to_vec() };
-        assert_eq!(drive.volume.notice(&below), None, "what is below has been asked for by Windows itself");
+        assert_eq!(drive.volume.notices(&below), [], "what is below has been asked for by Windows itself");
     }
 
     #[test]

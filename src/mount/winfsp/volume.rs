@@ -3,6 +3,7 @@
 use super::folders::Folders;
 use super::info::FileInfo;
 use super::node::Node;
+use super::notice::Seen;
 use super::path::{self, Path};
 use super::status::Status;
 use crate::disk::Space;
@@ -23,6 +24,8 @@ pub(in crate::mount) struct Volume {
     /// The time that a program has given to a file that it has open: what the system writes after that, out of its cache,
     /// leaves the time as it is.
     pub(super) stamps: Mutex<HashMap<NodeId, Timestamp>>,
+    /// What Windows knows of the lists that other processes change.
+    pub(super) seen: Seen,
 }
 
 /// What a path leads to.
@@ -59,7 +62,7 @@ impl Found {
 impl Volume {
     /// Shows `tree`.
     pub(in crate::mount) fn new(tree: Arc<Tree>) -> Volume {
-        Volume { tree, folders: Folders::default(), stamps: Mutex::default() }
+        Volume { tree, folders: Folders::default(), stamps: Mutex::default(), seen: Seen::default() }
     }
 
     /// Returns the room on the vault's disk.

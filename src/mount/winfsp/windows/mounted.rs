@@ -169,6 +169,9 @@ impl Stopper {
 /// Looks for builds of other processes, and tells Windows of changes, until the mount is to end.
 fn watch(tree: &Tree, events: &Receiver<tree::Event>, system: &System, end: &Event) {
     let mut has_failed = false;
+    if let Err(error) = system.served().volume.watch_names() {
+        tracing::warn!(%error, "Windows will not be told of new builds");
+    }
     while !end.wait(POLL_INTERVAL) {
         let polled = tree.poll_changes();
         if let Err(error) = &polled
@@ -177,7 +180,7 @@ fn watch(tree: &Tree, events: &Receiver<tree::Event>, system: &System, end: &Eve
             tracing::warn!(%error, "cannot look for new builds");
         }
         has_failed = polled.is_err();
-        for notice in events.try_iter().filter_map(|event| system.served().volume.notice(&event)) {
+        for notice in events.try_iter().flat_map(|event| system.served().volume.notices(&event)) {
             system.notify(&notice);
         }
     }

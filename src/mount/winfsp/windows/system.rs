@@ -149,7 +149,7 @@ fn params(place: &Place<'_>) -> VolumeParams {
             // system forgets its bytes. A session whose files seem open cannot be committed.
             | flags::FLUSH_AND_PURGE_ON_CLEANUP
             | flags::CONTEXT_IS_OF_HANDLE
-            // So that programs can be started from it by services of the system.
+            // Drivers may open files as well: those of anti-cheat programs, and of folders that are shared.
             | flags::ALLOW_OPEN_IN_KERNEL_MODE,
         prefix: [0; 192],
         file_system_name: [0; 16],
