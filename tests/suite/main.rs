@@ -1,6 +1,8 @@
 //! The behaviour suite: one binary, one module a subject.
 
 #[cfg(target_os = "linux")]
+mod access;
+#[cfg(target_os = "linux")]
 mod changes;
 mod cli;
 mod compare;
