@@ -44,6 +44,10 @@ impl Corpus {
         // Newer ones twice as often.
         let pick = |random: &mut SmallRng| random.random_range(0..self.inputs.len());
         let index = pick(random).max(pick(random));
+        // In place: what has lengths and offsets in it goes on to fit together.
+        if random.random_range(0..3) == 0 {
+            return overwrite(&self.inputs[index], random);
+        }
         let mut input = mutate(&self.inputs[index], random);
         if random.random_range(0..4) == 0 {
             cross(&mut input, &self.inputs[pick(random)], random);
@@ -54,6 +58,24 @@ impl Corpus {
         }
         input
     }
+}
+
+/// Changes one or two bytes to numbers at the ends of their ranges, others like them, or any.
+fn overwrite(input: &[u8], random: &mut SmallRng) -> Vec<u8> {
+    let mut input = input.to_vec();
+    for _ in 0..random.random_range(1..=2) {
+        if input.is_empty() {
+            break;
+        }
+        let at = random.random_range(0..input.len());
+        input[at] = match random.random_range(0..4) {
+            0 => [0, 1, 0x7f, 0x80, 0xff][random.random_range(0..5)],
+            1 => input[at].wrapping_add(1),
+            2 => input[at].wrapping_sub(1),
+            _ => random.random(),
+        };
+    }
+    input
 }
 
 /// Puts a piece of another input in the place of one of this.

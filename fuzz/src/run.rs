@@ -24,6 +24,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Different failures after which a target is given up.
 const MAX_FAILURES: usize = 20;
 
+/// Letters of what a failure says.
+const MAX_REASON: usize = 300;
+
 /// What a run leaves in its folder: the input that it has just now, and what is known so far.
 pub const CURRENT: &str = "current";
 pub const FIGURES: &str = "figures.json";
@@ -74,7 +77,7 @@ impl Figures {
         if self.places.insert(place.to_owned()) {
             let path = folder.join(format!("{}.input", &blake3::hash(input).to_hex()[..16]));
             fs::write(&path, input).expect("the folder of the run takes files");
-            self.failures.push(json!({ "why": format!("{place}: {why}"), "input": path }));
+            self.failures.push(json!({ "why": format!("{place}: {}", why.chars().take(MAX_REASON).collect::<String>()), "input": path }));
         }
     }
 }

@@ -13,8 +13,10 @@ use std::sync::Arc;
 /// The file in which people write what stays out.
 pub const IGNORE_FILE: &str = ".gamevaultignore";
 
-/// Bytes of an ignore file beyond which it is not read.
+/// Bytes of an ignore file beyond which it is not read; lines that are, and bytes of each: every pattern takes time and memory.
 const MAX_LEN: u64 = 1 << 20;
+const MAX_LINES: usize = 4_000;
+const MAX_LINE_LEN: usize = 4_096;
 
 /// The rules that hold in one folder, those of the folders above included.
 #[derive(Clone, Default)]
@@ -59,8 +61,14 @@ impl IgnoreRules {
     pub fn with_lines(&self, folder: &Path, bytes: &[u8], warnings: &mut Vec<String>) -> IgnoreRules {
         let mut builder = GitignoreBuilder::new(folder);
         let text = String::from_utf8_lossy(bytes);
-        for line in text.strip_prefix('\u{feff}').unwrap_or(&text).lines() {
-            if let Err(error) = builder.add_line(Some(folder.join(IGNORE_FILE)), line) {
+        for (number, line) in text.strip_prefix('\u{feff}').unwrap_or(&text).lines().enumerate() {
+            if number == MAX_LINES {
+                warnings.push(format!("{IGNORE_FILE}: what follows line {MAX_LINES} is left out"));
+                break;
+            }
+            if line.len() > MAX_LINE_LEN {
+                warnings.push(format!("line {} of {IGNORE_FILE} is left out: it is longer than a path", number + 1));
+            } else if let Err(error) = builder.add_line(Some(folder.join(IGNORE_FILE)), line) {
                 warnings.push(format!("a line of {IGNORE_FILE} is left out: {error}"));
             }
         }

@@ -22,9 +22,10 @@ mod vault_files;
 mod words;
 
 use allocation::{Taken, watched};
+use gamevault::catalogue::Catalogue;
 use gamevault::{ErrorKind, Result};
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// A decoder, and what it may take.
 pub struct Target {
@@ -134,6 +135,13 @@ pub fn containers() -> Vec<(String, Vec<u8>)> {
     samples.sort();
     let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
     samples.iter().map(|path| (name(path), std::fs::read(path).unwrap())).collect()
+}
+
+/// Makes a catalogue that knows nothing.
+fn empty_catalogue(folder: &Path) -> Arc<Catalogue> {
+    let path = folder.join("catalogue");
+    std::fs::write(&path, b"").unwrap();
+    Arc::new(Catalogue::create(&path).unwrap())
 }
 
 /// Puts the number of its kind before each sample.

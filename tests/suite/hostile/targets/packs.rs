@@ -2,7 +2,6 @@
 
 use super::memory_disk::{MemoryDisk, MemoryFile};
 use super::{Checker, Outcome, Target};
-use gamevault::catalogue::Catalogue;
 use gamevault::codec::MAX_PLAIN_LEN;
 use gamevault::id::{ChunkId, PackId};
 use gamevault::store::{CacheSizes, Class, Healed, Store, check_entry_header, read_entry, read_index};
@@ -86,7 +85,7 @@ fn seal_again(pack: &mut [u8]) -> bool {
 fn recovery() -> Checker {
     let SamplePack { id, path, bytes: pack, recovery, .. } = sample_pack();
     let dir = tempfile::tempdir().unwrap();
-    let catalogue = Arc::new(Catalogue::create(&dir.path().join("catalogue")).unwrap());
+    let catalogue = super::empty_catalogue(dir.path());
     let samples = (0..16).map(|how| [vec![how], recovery.clone()].concat()).collect();
     let sound = (pack.clone(), recovery);
     Checker::new(samples, move |input| {

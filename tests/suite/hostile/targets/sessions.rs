@@ -70,7 +70,7 @@ fn sample_journals(place: &Place) -> Vec<Vec<u8>> {
 /// The first byte says whether the checksums are made to fit again.
 fn journals() -> Checker {
     let dir = tempfile::tempdir().unwrap();
-    let catalogue = Arc::new(Catalogue::create(&dir.path().join("catalogue")).unwrap());
+    let catalogue = super::empty_catalogue(dir.path());
     let journals = sample_journals(&Place::new(dir.path(), &catalogue));
     let samples = journals.iter().flat_map(|journal| [0, 1].map(|seal| [&[seal], &journal[..]].concat())).collect();
     Checker::new(samples, move |input| {
