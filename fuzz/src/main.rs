@@ -10,7 +10,7 @@ mod run;
 mod targets;
 
 use clap::Parser;
-use run::{CURRENT, FIGURES, Length, TOO_SLOW};
+use run::{FIGURES, Length, TOO_SLOW};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -101,10 +101,9 @@ fn run_apart(target: &Target, arguments: &Arguments) -> Vec<String> {
         }
         let why = if status.code() == Some(TOO_SLOW) { "took too long".to_owned() } else { status.to_string() };
         let kept = folder.join(format!("ended-{}-{round}.input", arguments.seed));
-        let _ = fs::copy(folder.join(CURRENT), &kept);
+        let _ = fs::write(&kept, run::noted(&folder).unwrap_or_default());
         failures.push(format!("{}: {why}: {}", target.name, kept.display()));
     }
-    let _ = fs::remove_file(folder.join(CURRENT));
     row.print(target, failures.len());
     failures
 }

@@ -28,7 +28,7 @@ const MAX_FAILURES: usize = 20;
 const MAX_REASON: usize = 300;
 
 /// What a run leaves in its folder: the input that it has just now, and what is known so far.
-pub const CURRENT: &str = "current";
+const CURRENT: &str = "current";
 pub const FIGURES: &str = "figures.json";
 
 /// How a process ends that was stopped because an input took too long.
@@ -136,9 +136,19 @@ pub fn replay(target: &Target, input: &[u8]) -> Outcome {
 }
 
 /// Writes the input down before it is tried: what ends the process without a word is known then.
+///
+/// Its length comes first: a file that is cut and grows for each input takes longer than most decoders.
 fn note(current: &mut File, input: &[u8]) {
-    let written = current.rewind().and_then(|()| current.set_len(0)).and_then(|()| current.write_all(input));
+    let noted = [&(input.len() as u64).to_le_bytes(), input].concat();
+    let written = current.rewind().and_then(|()| current.write_all(&noted));
     written.expect("the folder of the run takes files");
+}
+
+/// Returns the input that the process had when it ended.
+pub fn noted(folder: &Path) -> Option<Vec<u8>> {
+    let bytes = fs::read(folder.join(CURRENT)).ok()?;
+    let (len, rest) = bytes.split_first_chunk()?;
+    rest.get(..u64::from_le_bytes(*len) as usize).map(<[u8]>::to_vec)
 }
 
 /// Ends the process when an input takes too long.
