@@ -200,7 +200,9 @@ pub fn safe(text: &str) -> String {
         None => (text, String::new()),
     };
     let room = MAX_REF_NAME_LEN - extension.chars().count();
-    let mut safe: String = stem.chars().take(room).chain(extension.chars()).collect();
+    let stem: String = stem.chars().take(room).collect();
+    // Where it was cut there may be what Windows leaves out at the end of a name.
+    let mut safe = stem.trim_end_matches(['.', ' ']).to_owned() + &extension;
     if safe.is_empty() || is_reserved_on_windows(&safe) {
         safe.insert(0, '_');
     }
@@ -219,6 +221,7 @@ mod tests {
             ("", "_"),
             ("con.txt", "_con.txt"),
             ("a:b", "a_b"),
+            (&format!("{}. more than fits", "x".repeat(MAX_REF_NAME_LEN - 2)), &"x".repeat(MAX_REF_NAME_LEN - 2)),
             ("save 1.sav", "save 1.sav"),
             ("C:\\x", "C__x"),
         ] {

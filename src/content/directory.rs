@@ -7,6 +7,7 @@ use super::Reader;
 use crate::error::{Error, Result};
 use crate::id::ChunkId;
 use crate::manifest::{Entry, EntryKind, MAX_DEPTH, Page, PageRef};
+use crate::name::FileName;
 use std::sync::Arc;
 
 /// Some consecutive entries of a directory.
@@ -136,8 +137,15 @@ impl Reader {
     /// Those of [`Reader::list`] and of `visit`.
     pub fn for_each_entry(&self, directory: ChunkId, visit: &mut dyn FnMut(&Entry) -> Result<()>) -> Result<()> {
         let mut from = 0;
+        let mut last: Option<FileName> = None;
         while let Some(listing) = self.list(directory, from)? {
+            // Each page is in order in itself. A name that comes again could be a folder first and then a link out of it.
+            let first = listing.iter().next().map(|(_, entry)| &entry.name);
+            if first.zip(last.as_ref()).is_some_and(|(first, last)| first <= last) {
+                return Err(Error::corrupt(format!("the pages of directory {directory} are out of order")));
+            }
             listing.iter().try_for_each(|(_, entry)| visit(entry))?;
+            last = listing.iter().last().map(|(_, entry)| entry.name.clone());
             from = listing.next();
         }
         Ok(())

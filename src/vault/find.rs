@@ -11,9 +11,12 @@ use crate::error::{Error, Result};
 use crate::id::{BuildNumber, ChunkId};
 use crate::manifest::{Entry, EntryKind, Page};
 use crate::name::{FileName, show};
-use globset::{Candidate, GlobBuilder, GlobMatcher};
+use globset::{Candidate, GlobBuilder, GlobSet};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
+
+/// Bytes of a pattern at most, as of a path.
+const MAX_PATTERN_LEN: usize = 4096;
 
 /// A pattern of paths, as `.gitignore` has them.
 ///
@@ -21,7 +24,7 @@ use std::collections::{BTreeMap, HashMap};
 /// several words. A pattern without `/` matches names in every folder, any other the whole path. With `/` at its end it
 /// matches folders alone.
 pub struct PathGlob {
-    matcher: GlobMatcher,
+    matcher: GlobSet,
     folders_only: bool,
     /// The first names of every path that matches.
     literal: Vec<Vec<u8>>,
@@ -43,17 +46,24 @@ impl PathGlob {
             return Err(Error::invalid(format!("the pattern \"{pattern}\" has no name in it"))
                 .with_hint("\"*\" matches every name, \"data/**\" all below a folder"));
         }
+        if pattern.len() > MAX_PATTERN_LEN {
+            return Err(Error::invalid(format!("the pattern has {} bytes, more than a path", pattern.len()))
+                .with_hint("give the start of the path, and `**`"));
+        }
         let whole = if is_path { text.to_owned() } else { format!("**/{text}") };
         let glob = GlobBuilder::new(&whole).literal_separator(true).backslash_escape(true).build();
-        let glob = glob
-            .map_err(|error| Error::invalid(format!("the pattern \"{pattern}\" cannot be read")).with_source(error))?;
+        let cannot_be_read =
+            |error| Error::invalid(format!("the pattern \"{pattern}\" cannot be read")).with_source(error);
+        // A set of one: it says that a pattern has too many states where a matcher of its own would panic.
+        let set = glob.and_then(|glob| GlobSet::builder().add(glob).build());
+        let matcher = set.map_err(cannot_be_read)?;
         let is_special = |name: &&str| name.contains(['*', '?', '[', '{', '\\']);
         let literal =
             whole.split('/').take_while(|name| !is_special(name)).map(|name| name.as_bytes().to_vec()).collect();
         // A class of characters may match the `/`.
         let is_deep = whole.contains("**") || whole.contains('[');
         let max_names = if is_deep { usize::MAX } else { whole.split('/').count() };
-        Ok(PathGlob { matcher: glob.compile_matcher(), folders_only, literal, max_names })
+        Ok(PathGlob { matcher, folders_only, literal, max_names })
     }
 
     fn matches(&self, path: &[u8]) -> bool {

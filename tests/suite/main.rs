@@ -48,6 +48,7 @@ mod observe;
 #[cfg(target_os = "linux")]
 mod opens;
 mod optimize;
+mod places;
 mod platforms;
 #[cfg(target_os = "linux")]
 mod platforms_mount;

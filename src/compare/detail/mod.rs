@@ -10,9 +10,9 @@ mod sound;
 mod text;
 
 pub use members::{Member, MemberChange, MembersChange};
-pub use picture::{PictureChange, PictureFacts, PixelChange, Previews};
+pub use picture::{PictureChange, PictureFacts, PixelChange, Previews, compare_pictures};
 pub use settings::{SettingChange, SettingsChange};
-pub use sound::{SoundChange, SoundFacts};
+pub use sound::{SoundChange, SoundFacts, sound_facts};
 pub use text::{Hunk, Line, LineKind, TextChange};
 
 use super::{Class, Diff, Difference};

@@ -92,8 +92,14 @@ pub(super) fn detail(
     }
     let (old, new) = (file_bytes::whole(reader, old, MAX_LEN)?, file_bytes::whole(reader, new, MAX_LEN)?);
     let (Some(old), Some(new)) = (old, new) else { return Ok(None) };
+    Ok(compare_pictures(path, &old, &new, pixels))
+}
+
+/// Compares the bytes of two pictures, if both are such; of `pixels` those are taken that were decoded, and without enough of them only the
+/// heads are read.
+pub fn compare_pictures(path: &str, old: &[u8], new: &[u8], pixels: &mut u64) -> Option<PictureChange> {
     // The decoders are fuzzed by their authors, but what stands in a build is anybody's.
-    Ok(catch_unwind(AssertUnwindSafe(|| compare(path, &old, &new, pixels))).ok().flatten())
+    catch_unwind(AssertUnwindSafe(|| compare(path, old, new, pixels))).ok().flatten()
 }
 
 fn compare(path: &str, old: &[u8], new: &[u8], pixels: &mut u64) -> Option<PictureChange> {
@@ -239,7 +245,7 @@ mod tests {
         let mut new = old.clone();
         new.put_pixel(700, 400, image::Rgba([255, 255, 255, 255]));
         new.put_pixel(0, 0, image::Rgba([1, 0, 99, 255]));
-        let change = compare("a.png", &png(&old), &png(&new), &mut u64::MAX.clone()).unwrap();
+        let change = compare_pictures("a.png", &png(&old), &png(&new), &mut u64::MAX.clone()).unwrap();
         let pixels = change.pixels.unwrap();
         assert_eq!((pixels.different, pixels.seen, pixels.all), (2, 1, 500_000));
         assert_eq!(pixels.largest, 255 - 99);
@@ -253,9 +259,9 @@ mod tests {
 
     #[test]
     fn pictures_of_other_sizes_have_no_difference() {
-        let change = compare("a.png", &png(&picture(10, 10)), &png(&picture(10, 11)), &mut 1000).unwrap();
+        let change = compare_pictures("a.png", &png(&picture(10, 10)), &png(&picture(10, 11)), &mut 1000).unwrap();
         assert!(change.pixels.is_none() && change.views.unwrap().difference.is_none());
-        let beyond = compare("a.png", &png(&picture(10, 10)), &png(&picture(10, 10)), &mut 100).unwrap();
+        let beyond = compare_pictures("a.png", &png(&picture(10, 10)), &png(&picture(10, 10)), &mut 100).unwrap();
         assert!(beyond.pixels.is_none() && beyond.views.is_none());
     }
 
@@ -266,12 +272,12 @@ mod tests {
         for at in 0..whole.len() {
             let mut broken = whole.clone();
             broken[at] ^= 0x55;
-            compare("a.png", &broken, &whole, &mut 100_000);
-            compare("a.tga", &whole[at..], &whole[..at], &mut 100_000);
+            compare_pictures("a.png", &broken, &whole, &mut 100_000);
+            compare_pictures("a.tga", &whole[at..], &whole[..at], &mut 100_000);
         }
         // A head that promises 2^31 pixels a side.
         let mut huge = whole.clone();
         huge[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
-        assert!(compare("a.png", &huge, &whole, &mut u64::MAX.clone()).is_none_or(|change| change.views.is_none()));
+        assert!(compare_pictures("a.png", &huge, &whole, &mut u64::MAX.clone()).is_none_or(|change| change.views.is_none()));
     }
 }

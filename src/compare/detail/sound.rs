@@ -48,11 +48,12 @@ pub(super) fn detail(reader: &Reader, _path: &str, old: &Content, new: &Content)
     if old.size.max(new.size) > MAX_LEN {
         return Ok(None);
     }
-    let facts = |content: &Content| facts(FileBytes::new(reader, *content));
+    let facts = |content: &Content| sound_facts(FileBytes::new(reader, *content));
     Ok(facts(old).zip(facts(new)).map(|(old, new)| SoundChange { old, new }))
 }
 
-fn facts(bytes: impl Read + Seek) -> Option<SoundFacts> {
+/// Returns what the head of a sound says, if it is one.
+pub fn sound_facts(bytes: impl Read + Seek) -> Option<SoundFacts> {
     // What stands in a build is anybody's.
     let read = AssertUnwindSafe(|| {
         let options = ParseOptions::new().read_tags(false).read_cover_art(false);
@@ -94,10 +95,10 @@ mod tests {
 
     #[test]
     fn the_length_of_a_sound_is_told() {
-        let facts = facts(Cursor::new(wav(22_050, 44_100))).unwrap();
+        let facts = sound_facts(Cursor::new(wav(22_050, 44_100))).unwrap();
         let expected = ("wav", 500, Some(44_100), Some(1), Some(16));
         assert_eq!((facts.format.as_str(), facts.millis, facts.sample_rate, facts.channels, facts.bits), expected);
-        assert!(super::facts(Cursor::new(b"no sound".to_vec())).is_none());
+        assert!(sound_facts(Cursor::new(b"no sound".to_vec())).is_none());
     }
 
     /// Each byte of the heads turned, and each length: no panic.
@@ -108,8 +109,8 @@ mod tests {
             for at in 0..whole.len() {
                 let mut broken = whole.clone();
                 broken[at] ^= 0xff;
-                facts(Cursor::new(broken));
-                facts(Cursor::new(whole[..at].to_vec()));
+                sound_facts(Cursor::new(broken));
+                sound_facts(Cursor::new(whole[..at].to_vec()));
             }
         }
     }

@@ -44,6 +44,7 @@ mod pace;
 mod patched;
 mod registry;
 mod roots;
+mod slots;
 mod small_log;
 mod status;
 mod stored;

@@ -7,6 +7,7 @@
 use super::junk::is_finishing;
 use super::op::{Mark, NewNode, NodeNumber, Op};
 use super::patched::Patched;
+use super::slots::Slots;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{Content, Directory, Timestamp, XattrSet};
 use crate::name::FileName;
@@ -159,8 +160,7 @@ impl Children {
 /// All nodes of a session.
 #[derive(Debug)]
 pub(super) struct Nodes {
-    /// By number; `None` for one that is gone.
-    slots: Vec<Option<Node>>,
+    slots: Slots,
 }
 
 impl Nodes {
@@ -168,7 +168,9 @@ impl Nodes {
     pub(super) fn new(time: Timestamp) -> Nodes {
         let body = Body::Directory(Box::default());
         let root = Node { parent: ROOT, mode: 0o755, mtime: time, body, ..Node::placeholder() };
-        Nodes { slots: vec![Some(root)] }
+        let mut slots = Slots::default();
+        slots.insert(ROOT, root);
+        Nodes { slots }
     }
 
     /// Returns the number that the next new node gets.
@@ -176,21 +178,23 @@ impl Nodes {
     /// # Errors
     /// `TooLarge` when there are four thousand million.
     pub(super) fn next_number(&self) -> Result<NodeNumber> {
-        let number = NodeNumber::try_from(self.slots.len()).ok().filter(|&number| number < NO_PARENT);
-        number.ok_or_else(|| Error::new(ErrorKind::TooLarge, "the session has too many entries"))
+        match self.slots.end() {
+            NO_PARENT => Err(Error::new(ErrorKind::TooLarge, "the session has too many entries")),
+            number => Ok(number),
+        }
     }
 
     pub(super) fn get(&self, number: NodeNumber) -> Result<&Node> {
-        self.slots.get(number as usize).and_then(Option::as_ref).ok_or_else(stale)
+        self.slots.get(number).ok_or_else(stale)
     }
 
     pub(super) fn get_mut(&mut self, number: NodeNumber) -> Result<&mut Node> {
-        self.slots.get_mut(number as usize).and_then(Option::as_mut).ok_or_else(stale)
+        self.slots.get_mut(number).ok_or_else(stale)
     }
 
     /// Returns all nodes that are there, with their numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = (NodeNumber, &Node)> {
-        self.slots.iter().enumerate().filter_map(|(number, node)| Some((number as NodeNumber, node.as_ref()?)))
+        self.slots.iter()
     }
 
     /// Returns the bytes of a file.
@@ -240,15 +244,14 @@ impl Nodes {
     /// # Errors
     /// `Corrupt` if the numbers are taken.
     pub(super) fn unfold(&mut self, number: NodeNumber, first: NodeNumber, children: Vec<Node>) -> Result<()> {
-        if self.slots.len() > first as usize {
+        if self.slots.end() > first || children.len() >= (NO_PARENT - first) as usize {
             return Err(numbered_twice());
         }
-        self.slots.resize_with(first as usize, || None);
         let mut unfolded = Children::default();
         for (child, node) in (first..).zip(children) {
             unfolded.by_name.insert(node.name.clone(), child);
             unfolded.in_order.insert(child);
-            self.slots.push(Some(Node { parent: number, ..node }));
+            self.slots.insert(child, Node { parent: number, ..node });
         }
         self.get_mut(number)?.body = Body::Directory(Box::new(unfolded));
         Ok(())
@@ -338,7 +341,7 @@ impl Nodes {
     /// Lets go of a node without a name.
     pub(super) fn drop_orphan(&mut self, number: NodeNumber) {
         if self.is_orphan(number) {
-            self.slots[number as usize] = None;
+            self.slots.remove(number);
         }
     }
 
@@ -427,13 +430,11 @@ impl Nodes {
         time: Timestamp,
     ) -> Result<()> {
         self.check_free(parent, name.as_bytes())?;
-        let index = number as usize;
-        if self.slots.get(index).is_some_and(Option::is_some) {
+        // A replay may leave out numbers whose op was never written, and give them in another order.
+        if number == NO_PARENT || self.slots.get(number).is_some() {
             return Err(numbered_twice());
         }
-        // A replay may leave out numbers whose op was never written, and give them in another order.
-        self.slots.resize_with(self.slots.len().max(index + 1), || None);
-        self.slots[index] = Some(Node { name: name.as_bytes().into(), ..node });
+        self.slots.insert(number, Node { name: name.as_bytes().into(), ..node });
         self.attach(parent, name.as_bytes().into(), number, time)
     }
 

@@ -8,7 +8,7 @@ pub use roll_back::{RollBackOptions, RollBackReport};
 use super::Vault;
 use crate::catalogue::Build;
 use crate::content::Reader;
-use crate::disk::host::{self, HostKind, LongPath};
+use crate::disk::host::{self, HostKind, LongPath, Stat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ChunkId;
 use crate::manifest::{Attributes, Content, Entry, EntryKind};
@@ -17,6 +17,7 @@ use crate::progress::Progress;
 use apart::Taken;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -104,7 +105,14 @@ impl Vault {
         progress: &Progress,
         walk: impl FnOnce(&Restore<'_>, &Sender<Job>, &mut FinishedFolders) -> Result<()>,
     ) -> Result<RestoreReport> {
-        let restore = Restore { reader: self.reader(), vault: self, progress, overwrite, report: Mutex::default() };
+        let restore = Restore {
+            reader: self.reader(),
+            vault: self,
+            progress,
+            overwrite,
+            folders: Mutex::default(),
+            report: Mutex::default(),
+        };
         std::thread::scope(|scope| {
             let (jobs, queue) = bounded::<Job>(QUEUE_LEN);
             let workers: Vec<_> = (0..std::thread::available_parallelism().map_or(2, usize::from))
@@ -190,6 +198,9 @@ struct Restore<'a> {
     vault: &'a Vault,
     progress: &'a Progress,
     overwrite: bool,
+    /// The folders that were made or filled: where names that differ by case are one, another entry is not to take the
+    /// place of such a folder, or what is still to be written into it would go where a link leads.
+    folders: Mutex<HashSet<FolderKey>>,
     report: Mutex<RestoreReport>,
 }
 
@@ -257,6 +268,8 @@ impl Restore<'_> {
             }
             Err(_) => make_private_folder(&path)?,
         }
+        let stat = host::stat_of(&path).map_err(|error| Error::io("look at", &path, error))?;
+        self.folders.lock().insert(folder_key(&stat, &path));
         let folder = at.child(path.file_name().expect("a name was joined"));
         finished.push((folder.clone(), entry.attributes));
         self.report.lock().directories += 1;
@@ -320,6 +333,10 @@ impl Restore<'_> {
             return Err(in_the_way(path));
         }
         match host::stat_of(path) {
+            Ok(stat) if stat.kind == HostKind::Directory && self.folders.lock().contains(&folder_key(&stat, path)) => {
+                return Err(Error::new(ErrorKind::Exists, format!("{} is the name of two entries here", path.display()))
+                    .with_hint("restore to a file system that tells names apart by case, or parts of the build alone"));
+            }
             Ok(stat) if stat.kind == HostKind::Directory => std::fs::remove_dir_all(path),
             Ok(_) => host::remove_file(path),
             Err(error) => Err(error),
@@ -432,6 +449,14 @@ impl Restore<'_> {
         host::set_mode(path, attributes.mode).map_err(|error| Error::io("set the mode of", path, error))?;
         host::set_mtime(path, attributes.mtime).map_err(|error| Error::io("set the time of", path, error))
     }
+}
+
+/// A folder's number, or its folded path where folders have none.
+type FolderKey = (u64, String);
+
+fn folder_key(stat: &Stat, path: &Path) -> FolderKey {
+    let number = stat.key.inode;
+    (number, if number == 0 { path.to_string_lossy().to_lowercase() } else { String::new() })
 }
 
 fn in_the_way(path: &Path) -> Error {
