@@ -86,6 +86,7 @@ pub(super) fn path() -> Result<PathBuf> {
 ///
 /// # Errors
 /// `Unsupported` if it cannot be loaded, or lacks a function.
+#[expect(clippy::missing_transmute_annotations, reason = "the fields that are filled have the types")]
 pub(super) fn load_from(path: &Path) -> Result<Library> {
     let module = module(path)?;
     // SAFETY: each function is given the type that the headers of WinFsp have for its name.
