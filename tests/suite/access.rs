@@ -40,8 +40,7 @@ fn a_mount_is_its_owners_and_runs_nothing_with_the_rights_of_others() {
         assert_eq!((about.uid(), about.gid()), (me.uid(), me.gid()), "{}", path.display());
     }
     stage.mounted.take().unwrap().unmount().unwrap();
-    let Some(stage) =
-        Stage::mount(Fixture::new(), &MountOptions { allow_other: true, ..MountOptions::default() })
+    let Some(stage) = Stage::mount(Fixture::new(), &MountOptions { allow_other: true, ..MountOptions::default() })
     else {
         return;
     };
@@ -107,7 +106,9 @@ fn damage_that_a_program_meets_is_an_error_and_never_other_bytes() {
 fn rolling_back_goes_through_no_link() {
     let fixture = Fixture::new();
     let (game, elsewhere) = (fixture.path("game"), fixture.path("elsewhere"));
-    for (path, bytes) in [(game.join("sub/file"), "first"), (game.join("top"), "first"), (elsewhere.join("file"), "mine")] {
+    for (path, bytes) in
+        [(game.join("sub/file"), "first"), (game.join("top"), "first"), (elsewhere.join("file"), "mine")]
+    {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }

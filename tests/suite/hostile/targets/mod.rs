@@ -39,8 +39,11 @@ pub struct Target {
 /// A target that is ready.
 pub struct Checker {
     pub samples: Vec<Vec<u8>>,
-    check: Box<dyn FnMut(&[u8]) -> Outcome>,
+    check: Check,
 }
+
+/// Decodes an input.
+type Check = Box<dyn FnMut(&[u8]) -> Outcome>;
 
 /// What became of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +128,10 @@ fn outcome_of<T>(result: &Result<T>) -> Outcome {
 /// Where the files for tests are, whichever package is built.
 pub static DATA: LazyLock<PathBuf> = LazyLock::new(|| {
     let packages = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    packages.map(|folder| folder.join("tests/data")).find(|data| data.is_dir()).expect("this is a package of the project")
+    packages
+        .map(|folder| folder.join("tests/data"))
+        .find(|data| data.is_dir())
+        .expect("this is a package of the project")
 });
 
 /// Returns the sample containers with their names.
