@@ -43,9 +43,10 @@ pub fn mask(meta: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 ///
 /// In code, where a key may be one of a keyboard or a map, it is so only if it holds a text in quotes.
 pub fn mask_line(line: &str, is_code: bool) -> String {
+    // Once for all signs: a line may have a million of them.
+    let (end, last_quote) = (line.trim_end().len(), line.rfind(['"', '\'']));
     for (at, _) in line.match_indices(['=', ':']) {
-        let value = &line[at + 1..];
-        let may_be_secret = !value.trim().is_empty() && (!is_code || value.contains(['"', '\'']));
+        let may_be_secret = at + 1 < end && (!is_code || last_quote.is_some_and(|quote| quote > at));
         if may_be_secret && is_secret(name_before(&line[..=at])) {
             return format!("{}{MASK}", &line[..=at]);
         }

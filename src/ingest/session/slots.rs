@@ -45,7 +45,7 @@ impl Slots {
     /// Returns all nodes with their numbers, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (NodeNumber, &Node)> {
         self.blocks.iter().flat_map(|(block, nodes)| {
-            let number = |at: usize| block * BLOCK_LEN + at as NodeNumber;
+            let number = move |at: usize| block * BLOCK_LEN + at as NodeNumber;
             nodes.iter().enumerate().filter_map(move |(at, node)| Some((number(at), node.as_ref()?)))
         })
     }

@@ -11,6 +11,9 @@ use std::path::Path;
 pub const SETTINGS: Target = Target { name: "settings", memory: (32 << 10, 1 << 20), start: settings };
 pub const PROJECTS: Target = Target { name: "projects", memory: (32 << 10, 8 << 20), start: projects };
 
+/// Projects that are told with one cache: the files that were not changed are read once for all of them.
+const TOLD_A_CACHE: u64 = 100;
+
 /// A file for each format, with what it is called.
 const FILES: [(&str, &str); 9] = [
     ("a.json", "{\"a\":{\"b\":[1,true,null,\"x\"]},// why\n\"c\":1.5e3,\"d\":\"\\u00e4\"}"),
@@ -90,25 +93,29 @@ fn projects() -> Checker {
         let files = project.0.values().enumerate().filter(|(_, bytes)| bytes.len() < 16 << 10);
         samples.extend(files.map(|(file, bytes)| [&[number as u8, file as u8], &bytes[..]].concat()));
     }
+    let (mut cache, mut told) = (Cache::default(), 0);
     Checker::new(samples, move |input| {
+        told += 1;
+        if told % TOLD_A_CACHE == 0 {
+            cache = Cache::default();
+        }
         let Some((&[project, file], bytes)) = input.split_first_chunk() else { return Outcome::Refused };
         let source = &mut projects[usize::from(project) % PROJECTS.len()];
         let path = source.0.keys().nth(usize::from(file) % source.0.len()).unwrap().clone();
         let before = source.0.insert(path.clone(), bytes.to_vec()).unwrap();
-        let told = tell(source);
+        let outcome = tell(source, &cache);
         source.0.insert(path, before);
-        told
+        outcome
     })
 }
 
 /// Tells all settings of a project, in all forms.
-fn tell(source: &Files) -> Outcome {
-    let cache = Cache::default();
+fn tell(source: &Files, cache: &Cache) -> Outcome {
     let layout = Layout::discover(source).unwrap();
-    let mut targets = layout.targets(source, &cache).unwrap();
+    let mut targets = layout.targets(source, cache).unwrap();
     targets.truncate(2);
     targets.push(Platform::new("windows").unwrap());
-    let all: Vec<_> = targets.iter().map(|target| layout.effective(source, &cache, target).unwrap()).collect();
+    let all: Vec<_> = targets.iter().map(|target| layout.effective(source, cache, target).unwrap()).collect();
     for effective in &all {
         assert!(effective.settings.is_sorted_by(|a, b| a.key < b.key), "each key once, in their order");
         serde_json::from_str::<serde_json::Value>(&show::json(effective)).unwrap();
