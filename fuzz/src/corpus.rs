@@ -19,18 +19,22 @@ const MAX_PIECE: usize = 200;
 
 pub struct Corpus {
     inputs: Vec<Vec<u8>>,
+    /// Those that were decoded: what is refused early is most of what is new, and leads nowhere.
+    sound: Vec<usize>,
     max_len: usize,
 }
 
 impl Corpus {
     pub fn new(samples: Vec<Vec<u8>>) -> Corpus {
         let longest = samples.iter().map(Vec::len).max().expect("a target has samples");
-        Corpus { inputs: samples, max_len: MAX_LEN.max(longest + longest / 2) }
+        let sound = (0..samples.len()).collect();
+        Corpus { inputs: samples, sound, max_len: MAX_LEN.max(longest + longest / 2) }
     }
 
     /// Keeps an input that reached something new.
-    pub fn keep(&mut self, input: Vec<u8>) {
+    pub fn keep(&mut self, input: Vec<u8>, is_sound: bool) {
         if self.inputs.len() < MAX_INPUTS && input.len() <= self.max_len {
+            self.sound.extend(is_sound.then_some(self.inputs.len()));
             self.inputs.push(input);
         }
     }
@@ -41,9 +45,11 @@ impl Corpus {
 
     /// Returns a new input.
     pub fn next(&self, random: &mut SmallRng) -> Vec<u8> {
-        // Newer ones twice as often.
-        let pick = |random: &mut SmallRng| random.random_range(0..self.inputs.len());
-        let index = pick(random).max(pick(random));
+        let pick = |random: &mut SmallRng| match random.random_range(0..2) {
+            0 => random.random_range(0..self.inputs.len()),
+            _ => self.sound[random.random_range(0..self.sound.len())],
+        };
+        let index = pick(random);
         // In place: what has lengths and offsets in it goes on to fit together.
         if random.random_range(0..3) == 0 {
             return overwrite(&self.inputs[index], random);

@@ -106,9 +106,10 @@ pub fn run(target: &Target, folder: &Path, length: Length, seed: u64) {
         BEGUN.store(0, Relaxed);
         figures.slowest = figures.slowest.max(begun.elapsed());
         figures.inputs += 1;
+        let is_sound = tried.as_ref().is_ok_and(|(outcome, _)| *outcome == Outcome::Decoded);
         match tried {
-            Ok((outcome, taken)) => {
-                figures.decoded += u64::from(outcome == Outcome::Decoded);
+            Ok((_, taken)) => {
+                figures.decoded += u64::from(is_sound);
                 figures.largest = figures.largest.max(taken.largest);
                 figures.held = figures.held.max(taken.held);
             }
@@ -119,7 +120,7 @@ pub fn run(target: &Target, folder: &Path, length: Length, seed: u64) {
             }
         }
         if coverage.take_news() {
-            corpus.keep(input);
+            corpus.keep(input, is_sound);
         }
         if written.elapsed() > PAUSE {
             figures.write(folder, &corpus, &coverage, start.elapsed());

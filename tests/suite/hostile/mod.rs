@@ -18,7 +18,7 @@ use targets::allocation::watched;
 use targets::manifests::{entries, entry, nodes_of};
 use targets::memory_disk::MemoryFile;
 use targets::packs::sample_pack;
-use targets::{DATA, Outcome, TARGETS, Target};
+use targets::{DATA, TARGETS, Target};
 
 /// Changed inputs for each target, and how long they may take in all: some open databases or make files.
 const INPUTS: usize = 20_000;
@@ -31,8 +31,6 @@ fn a_few_inputs(name: &str) {
     let target = Target::named(name).unwrap();
     let mut checker = target.warmed_up();
     let samples = checker.samples.clone();
-    let is_sound = samples.iter().map(|sample| target.try_input(&mut checker, sample).0 == Outcome::Decoded);
-    assert!(is_sound.filter(|sound| *sound).count() * 2 >= samples.len(), "most samples are none");
     let mut random = random(seed());
     let start = Instant::now();
     for n in (0..INPUTS).take_while(|_| start.elapsed() < TIME) {

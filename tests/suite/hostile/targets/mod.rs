@@ -101,9 +101,10 @@ impl Target {
     /// Returns a checker whose decoders have made the working memory that they keep.
     pub fn warmed_up(&self) -> Checker {
         let mut checker = (self.start)();
-        for sample in checker.samples.clone() {
-            (checker.check)(&sample);
-        }
+        let samples = checker.samples.clone();
+        let outcomes: Vec<Outcome> = samples.iter().map(|sample| (checker.check)(sample)).collect();
+        let decoded = outcomes.iter().filter(|outcome| **outcome == Outcome::Decoded).count();
+        assert!(decoded * 2 >= samples.len(), "{}: most samples are none: {outcomes:?}", self.name);
         checker
     }
 }
