@@ -19,8 +19,8 @@ mod tree_builder;
 
 pub use added_file::add_file;
 pub use commit::{Draft, Replaces, publish};
-pub use ignore_rules::IgnoreRules;
 pub use earlier::{Aligner, Around, EarlierVersion, NewChunk};
+pub use ignore_rules::IgnoreRules;
 pub use pipeline::{ByteSource, GrowingFile, Ingested, What, ingest_bytes};
 pub use plan::Bundle;
 

@@ -3,7 +3,9 @@
 use crate::support::Scene;
 use gamevault::catalogue::Build;
 use gamevault::id::ChunkId;
-use gamevault::manifest::{Attributes, Content, ContentRoot, Directory, Entry, EntryKind, Timestamp, Totals, encode_directory};
+use gamevault::manifest::{
+    Attributes, Content, ContentRoot, Directory, Entry, EntryKind, Timestamp, Totals, encode_directory,
+};
 use gamevault::name::FileName;
 use gamevault::progress::Progress;
 use gamevault::store::Class;
@@ -144,8 +146,25 @@ fn a_folder_that_is_rolled_back_writes_nothing_through_links() {
 fn names_that_mean_something_elsewhere_stay_in_their_folder() {
     let trap = Trap::new();
     let names = [
-        "..\\..\\outside\\file", ".. ", "...", "AUX", "C:", "C:\\outside\\file", "COM1.txt", "CON", "NUL.tar.gz", "\\\\server\\share",
-        "a", "a ", "a.", "caf\u{e9}", "cafe\u{301}", "file::$DATA", "file:stream", "\u{ff0e}\u{ff0e}", "\u{2215}etc",
+        "..\\..\\outside\\file",
+        ".. ",
+        "...",
+        "AUX",
+        "C:",
+        "C:\\outside\\file",
+        "COM1.txt",
+        "CON",
+        "NUL.tar.gz",
+        "\\\\server\\share",
+        "a",
+        "a ",
+        "a.",
+        "caf\u{e9}",
+        "cafe\u{301}",
+        "file::$DATA",
+        "file:stream",
+        "\u{ff0e}\u{ff0e}",
+        "\u{2215}etc",
     ];
     let mut names: Vec<&str> = names.to_vec();
     names.sort_unstable();

@@ -278,6 +278,8 @@ mod tests {
         // A head that promises 2^31 pixels a side.
         let mut huge = whole.clone();
         huge[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
-        assert!(compare_pictures("a.png", &huge, &whole, &mut u64::MAX.clone()).is_none_or(|change| change.views.is_none()));
+        assert!(
+            compare_pictures("a.png", &huge, &whole, &mut u64::MAX.clone()).is_none_or(|change| change.views.is_none())
+        );
     }
 }

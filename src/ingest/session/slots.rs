@@ -30,7 +30,8 @@ impl Slots {
 
     /// Puts a node in its place, which must not be the last of all.
     pub(super) fn insert(&mut self, number: NodeNumber, node: Node) {
-        let block = self.blocks.entry(number / BLOCK_LEN).or_insert_with(|| Box::new([const { None }; BLOCK_LEN as usize]));
+        let block =
+            self.blocks.entry(number / BLOCK_LEN).or_insert_with(|| Box::new([const { None }; BLOCK_LEN as usize]));
         block[(number % BLOCK_LEN) as usize] = Some(node);
         self.end = self.end.max(number + 1);
     }

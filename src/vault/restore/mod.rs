@@ -319,8 +319,11 @@ impl Restore<'_> {
         }
         match host::stat_of(path) {
             Ok(stat) if stat.kind == HostKind::Directory && self.folders.lock().contains(&folder_key(&stat, path)) => {
-                return Err(Error::new(ErrorKind::Exists, format!("{} is the name of two entries here", path.display()))
-                    .with_hint("restore to a file system that tells names apart by case, or parts of the build alone"));
+                return Err(Error::new(
+                    ErrorKind::Exists,
+                    format!("{} is the name of two entries here", path.display()),
+                )
+                .with_hint("restore to a file system that tells names apart by case, or parts of the build alone"));
             }
             Ok(stat) if stat.kind == HostKind::Directory => std::fs::remove_dir_all(path),
             Ok(_) => host::remove_file(path),

@@ -2,7 +2,9 @@
 
 use super::{Checker, Outcome, Target};
 use gamevault::Vault;
-use gamevault::catalogue::feedback::{Clues, Deployment, FeedbackBatch, FeedbackKind, FeedbackRecord, Outcome as PlayOutcome};
+use gamevault::catalogue::feedback::{
+    Clues, Deployment, FeedbackBatch, FeedbackKind, FeedbackRecord, Outcome as PlayOutcome,
+};
 use gamevault::catalogue::{Certificate, PlayEnding, Playtest, Record};
 use gamevault::feedback::import::{Field, Mapping};
 use gamevault::name::RefName;

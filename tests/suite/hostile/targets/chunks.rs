@@ -10,7 +10,8 @@ use std::sync::LazyLock;
 
 /// Memory follows what a chunk claims, up to the bound; what decodes it may need as much again.
 pub const CHUNKS: Target = Target { name: "chunks", memory: (64, 3 * MAX_PLAIN_LEN), start: chunks };
-pub const OPENED: Target = Target { name: "opened", memory: (1024, 4 * MAX_PLAIN_LEN), start: opened_chunks };
+/// The coefficients of a picture of one colour take as much as those of any other of its size, which 24 million pixels bound.
+pub const OPENED: Target = Target { name: "opened", memory: (1024, 256 << 20), start: opened_chunks };
 pub const ENCODERS: Target = Target { name: "encoders", memory: (64, 48 << 20), start: encoders };
 
 /// Bytes of a recipe before its body: its kind, and the check of body and text.
@@ -48,8 +49,7 @@ pub(super) fn bitmap() -> Vec<u8> {
 
 /// A sound of 16 bits.
 pub(super) fn wave() -> Vec<u8> {
-    let samples: Vec<u8> =
-        (0..3000i32).flat_map(|n| ((n * n / 50 % 4000 + n % 3) as i16).to_le_bytes()).collect();
+    let samples: Vec<u8> = (0..3000i32).flat_map(|n| ((n * n / 50 % 4000 + n % 3) as i16).to_le_bytes()).collect();
     let mut file = b"RIFF".to_vec();
     file.extend((36 + samples.len() as u32).to_le_bytes());
     file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data");
@@ -93,7 +93,8 @@ fn chunks() -> Checker {
             add(Encoding::Filtered, stored, file.len());
         }
     }
-    let records: Vec<u8> = (0..500u32).flat_map(|n| [n * 3, 7, n / 9, 0xffff_0000 + n]).flat_map(u32::to_le_bytes).collect();
+    let records: Vec<u8> =
+        (0..500u32).flat_map(|n| [n * 3, 7, n / 9, 0xffff_0000 + n]).flat_map(u32::to_le_bytes).collect();
     if let Some(stored) = FilterEncoder::new(3).encode(&records, None, records.len()) {
         add(Encoding::Filtered, stored, records.len());
     }
@@ -168,7 +169,8 @@ fn opened_chunks() -> Checker {
                     opened::plain(Opener::Lz4 { blocks: &blocks }, &stream).is_ok()
                 });
                 let blocks = plain_len.map(|plain_len| [block(&stream, plain_len)]);
-                samples.extend(blocks.into_iter().flat_map(|blocks| stored_of(Opener::Lz4 { blocks: &blocks }, &stream)));
+                samples
+                    .extend(blocks.into_iter().flat_map(|blocks| stored_of(Opener::Lz4 { blocks: &blocks }, &stream)));
             }
         }
     }

@@ -17,7 +17,10 @@ fn containers() -> Checker {
         let len = bytes.len() as u64;
         let parts = lens::parts(bytes, len, name).unwrap();
         for part in parts.iter().flat_map(|parts| &parts.parts) {
-            assert!(part.len > 0 && part.offset.checked_add(part.len).is_some_and(|end| end <= len), "a part lies outside");
+            assert!(
+                part.len > 0 && part.offset.checked_add(part.len).is_some_and(|end| end <= len),
+                "a part lies outside"
+            );
         }
         // A file may be shorter than it was when it was looked at.
         let _ = lens::check(bytes, len + 7, name);

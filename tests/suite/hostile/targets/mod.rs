@@ -126,7 +126,10 @@ fn outcome_of<T>(result: &Result<T>) -> Outcome {
 /// Where the files for tests are, whichever package is built.
 pub static DATA: LazyLock<PathBuf> = LazyLock::new(|| {
     let packages = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    packages.map(|folder| folder.join("tests/data")).find(|data| data.is_dir()).expect("this is a package of the project")
+    packages
+        .map(|folder| folder.join("tests/data"))
+        .find(|data| data.is_dir())
+        .expect("this is a package of the project")
 });
 
 /// Returns the sample containers with their names.

@@ -53,7 +53,8 @@ impl Open {
             assert!(session.file_type().unwrap().is_dir(), "{:?} lies in the spool itself", session.path());
             for part in names(&session.path()) {
                 let name = part.file_name();
-                let known = ["session.json", "events.jsonl", "log.txt", "lock", "saves", "screens", "crash", "attached"];
+                let known =
+                    ["session.json", "events.jsonl", "log.txt", "lock", "saves", "screens", "crash", "attached"];
                 assert!(known.iter().any(|known| name == **known), "{:?} is no part of a session", part.path());
             }
         }

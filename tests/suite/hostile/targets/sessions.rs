@@ -6,7 +6,9 @@ use gamevault::ErrorKind;
 use gamevault::catalogue::Catalogue;
 use gamevault::content::Reader;
 use gamevault::disk::Disk;
-use gamevault::ingest::session::{At, NewNode, ROOT, Replacing, SessionForm, SessionRules, SetTime, Sessions, for_each_root};
+use gamevault::ingest::session::{
+    At, NewNode, ROOT, Replacing, SessionForm, SessionRules, Sessions, SetTime, for_each_root,
+};
 use gamevault::manifest::Timestamp;
 use gamevault::name::RefName;
 use gamevault::store::{CacheSizes, Store};

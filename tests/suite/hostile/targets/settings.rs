@@ -20,11 +20,17 @@ const FILES: [(&str, &str); 9] = [
     ("a.yaml", "a: &x\n  b: [1, two, {c: d}]\ne: *x\nf: |\n  text\n  more\n"),
     ("a.toml", "[a]\nb = 1\nc = \"x\"\n[[d]]\ne = 2026-05-01T10:00:00Z\nf.g = [1, 2]\n"),
     ("a.xml", "<?xml version=\"1.0\"?><a b=\"c\"><d>e &amp; f</d><d/><!-- g --><![CDATA[h]]></a>"),
-    ("a.plist", "<plist><dict><key>a</key><string>b</string><key>c</key><array><true/><integer>3</integer></array></dict></plist>"),
+    (
+        "a.plist",
+        "<plist><dict><key>a</key><string>b</string><key>c</key><array><true/><integer>3</integer></array></dict></plist>",
+    ),
     ("a.ini", "; why\n[section]\nkey = value\n+list=1\nother: \"quoted\"\n"),
     ("a.properties", "a=b\\\n  c\nd\\ e : f\\u00e4\n! why\n"),
     (".env", "A=1\nexport B=\"x $A\"\n# why\nC='y'\n"),
-    ("a.godot", "config_version=5\n[application]\nconfig/name=\"x\"\nlist=PackedStringArray(\"a\", \"b\")\nd={\n\"e\": Vector2(1, 2)\n}\n"),
+    (
+        "a.godot",
+        "config_version=5\n[application]\nconfig/name=\"x\"\nlist=PackedStringArray(\"a\", \"b\")\nd={\n\"e\": Vector2(1, 2)\n}\n",
+    ),
 ];
 
 /// The first byte says what the file is called.

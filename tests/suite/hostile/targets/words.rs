@@ -14,18 +14,21 @@ pub const WORDS: Target = Target { name: "words", memory: (4 << 10, 32 << 20), s
 
 /// The first byte says what is read.
 fn words() -> Checker {
-    let samples = numbered([
-        "alpha-0.7.3".into(),
-        "data/**/level?.[a-z]{pak,wad}".into(),
-        "m_EditorVersion: 6000.0.23f1\nm_EditorVersionWithRevision: 6000.0.23f1 (x)\n".into(),
-        "config/features=PackedStringArray(\"4.3\", \"Forward Plus\")\n".into(),
-        "{\"EngineAssociation\": \"5.4\", \"Modules\": []}".into(),
-        "password = \"x\"; api_key: y, (AppId=\"a\",ClientSecret=\"b\") -token=d".into(),
-        "{\"label\":\"x\",\"tags\":[\"a\"],\"meta\":{\"k\":\"v\"},\"vcs\":{\"kind\":\"git\",\"commits\":[\"c\"]}}".into(),
-        "windows+eos".into(),
-        "0123456789abcdef0123456789abcdef".into(),
-    ]
-    .map(|text: String| text.into_bytes()));
+    let samples = numbered(
+        [
+            "alpha-0.7.3".into(),
+            "data/**/level?.[a-z]{pak,wad}".into(),
+            "m_EditorVersion: 6000.0.23f1\nm_EditorVersionWithRevision: 6000.0.23f1 (x)\n".into(),
+            "config/features=PackedStringArray(\"4.3\", \"Forward Plus\")\n".into(),
+            "{\"EngineAssociation\": \"5.4\", \"Modules\": []}".into(),
+            "password = \"x\"; api_key: y, (AppId=\"a\",ClientSecret=\"b\") -token=d".into(),
+            "{\"label\":\"x\",\"tags\":[\"a\"],\"meta\":{\"k\":\"v\"},\"vcs\":{\"kind\":\"git\",\"commits\":[\"c\"]}}"
+                .into(),
+            "windows+eos".into(),
+            "0123456789abcdef0123456789abcdef".into(),
+        ]
+        .map(|text: String| text.into_bytes()),
+    );
     Checker::new(samples, |input| {
         let Some((&kind, bytes)) = input.split_first() else { return Outcome::Refused };
         let text = String::from_utf8_lossy(bytes);
