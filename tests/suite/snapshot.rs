@@ -141,6 +141,20 @@ fn links_that_lead_out_or_nowhere_are_kept_and_told() {
     assert_eq!(scene.restored("1", "back")[&b"/leaving"[..]].bytes, b"../outside");
 }
 
+/// A pipe was waited for, and a device without an end was read.
+#[cfg(unix)]
+#[test]
+fn an_ignore_file_that_is_no_file_is_not_read() {
+    let scene = Scene::new();
+    write(&scene.path("game/a"), b"a");
+    write(&scene.path("game/sub/b"), b"b");
+    nix::unistd::mkfifo(&scene.path("game/.gamevaultignore"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", scene.path("game/sub/.gamevaultignore")).unwrap();
+    let report = scene.snapshot("game");
+    let is_told = |warning: &&String| warning.contains(".gamevaultignore is left out: it is no file");
+    assert_eq!((report.files, report.warnings.iter().filter(is_told).count()), (2, 2), "{:?}", report.warnings);
+}
+
 #[test]
 fn ignore_files_and_patterns_keep_files_out() {
     let scene = Scene::new();

@@ -4,8 +4,9 @@
 
 use super::Refusal;
 use crate::error::{Error, Result};
+use flate2::read::ZlibDecoder;
 use lepton_jpeg::{EnabledFeatures, LeptonError, SingleThreadPool, decode_lepton, encode_lepton};
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 use std::panic::catch_unwind;
 
 /// The longest picture: it is re-created whole, which takes half a second.
@@ -13,6 +14,12 @@ const MAX_LEN: usize = 4 << 20;
 
 /// The most pixels: all their coefficients are in memory, six bytes a pixel.
 const MAX_PIXELS: u64 = 24 << 20;
+
+/// Bytes of a recipe's body before its compressed head, whose length is the last of them.
+const FIXED_LEN: usize = 28;
+
+/// The longest head: all of a picture that is not coefficients, and counts.
+const MAX_HEAD_LEN: u64 = 2 * MAX_LEN as u64;
 
 const START: [u8; 2] = [0xff, 0xd8];
 
@@ -33,6 +40,7 @@ pub(super) fn recipe(stored: &[u8]) -> std::result::Result<Vec<u8>, Refusal> {
 /// Re-creates a picture from the body of its recipe.
 pub(super) fn recreate(body: &[u8], stored_len: usize) -> Result<Vec<u8>> {
     let damaged = || Error::corrupt("a recipe of a JPEG picture does not decode");
+    check_head(body).ok_or_else(damaged)?;
     let decoded = catch_unwind(|| {
         // Writing beyond the end of a slice is an error, so that nothing grows.
         let mut out = vec![0; stored_len];
@@ -43,6 +51,40 @@ pub(super) fn recreate(body: &[u8], stored_len: usize) -> Result<Vec<u8>> {
         Ok(out)
     });
     decoded.map_err(|_| damaged())?.map_err(|error: LeptonError| damaged().with_source(error))
+}
+
+/// Goes through the head of a recipe's body: the decoder takes its lengths, and the picture's sides, at their word.
+fn check_head(body: &[u8]) -> Option<()> {
+    let (fixed, rest) = body.split_at_checked(FIXED_LEN)?;
+    let len = u32::from_le_bytes(*fixed.last_chunk()?);
+    let mut head = Vec::new();
+    ZlibDecoder::new(rest.get(..len as usize)?).take(MAX_HEAD_LEN + 1).read_to_end(&mut head).ok()?;
+    if head.len() as u64 > MAX_HEAD_LEN {
+        return None;
+    }
+    let mut rest = head.strip_prefix(b"HDR")?;
+    let picture = take_counted(&mut rest, 1)?;
+    pixel_count(&[&START, picture].concat()).filter(|&pixels| pixels <= MAX_PIXELS)?;
+    while let Some((mark, after)) = rest.split_first_chunk::<3>() {
+        rest = after;
+        match mark {
+            b"P0D" => rest = rest.get(1..)?,
+            b"EEE" => rest = rest.get(24..)?,
+            [b'H', b'H', count] => rest = rest.get(usize::from(*count) * 16..)?,
+            b"CRS" => drop(take_counted(&mut rest, 4)?),
+            b"FRS" | b"GRB" => drop(take_counted(&mut rest, 1)?),
+            _ => return None,
+        }
+    }
+    Some(())
+}
+
+/// Takes as many pieces of `len` bytes as the number before them says.
+fn take_counted<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+    let (count, after) = rest.split_first_chunk()?;
+    let (taken, after) = after.split_at_checked((u32::from_le_bytes(*count) as usize).checked_mul(len)?)?;
+    *rest = after;
+    Some(taken)
 }
 
 /// One thread and one partition: ingest and reads have threads of their own.

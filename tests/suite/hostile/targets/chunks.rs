@@ -10,7 +10,8 @@ use std::sync::LazyLock;
 
 /// Memory follows what a chunk claims, up to the bound; what decodes it may need as much again.
 pub const CHUNKS: Target = Target { name: "chunks", memory: (64, 3 * MAX_PLAIN_LEN), start: chunks };
-pub const OPENED: Target = Target { name: "opened", memory: (1024, 4 * MAX_PLAIN_LEN), start: opened_chunks };
+/// The coefficients of a picture of one colour take as much as those of any other of its size, which 24 million pixels bound.
+pub const OPENED: Target = Target { name: "opened", memory: (1024, 256 << 20), start: opened_chunks };
 pub const ENCODERS: Target = Target { name: "encoders", memory: (64, 48 << 20), start: encoders };
 
 /// Bytes of a recipe before its body: its kind, and the check of body and text.
