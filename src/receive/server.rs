@@ -112,6 +112,7 @@ fn serve(
         async move { Ok::<_, std::convert::Infallible>(shared.answer(request).await) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+    // Who says that nothing more comes is answered all the same.
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).half_close(true);
     http.serve_connection(TokioIo::new(stream), answer)
 }
