@@ -41,7 +41,7 @@ fn settings() -> Checker {
         let (name, _) = FILES[usize::from(file) % FILES.len()];
         let flat = platform::settings(name, bytes).expect("the name tells a format");
         let said: usize = flat.entries.iter().map(|entry| entry.key.len()).sum();
-        assert!(said <= 16 << 10 | bytes.len() * 8192, "keys of {said} bytes come of {}", bytes.len());
+        assert!(said <= (16 << 10) + bytes.len() * 8192, "keys of {said} bytes come of {}", bytes.len());
         if flat.warnings.is_empty() { Outcome::Decoded } else { Outcome::Refused }
     })
 }
