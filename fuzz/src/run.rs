@@ -86,7 +86,10 @@ impl Figures {
 pub fn run(target: &Target, folder: &Path, length: Length, seed: u64) {
     std::panic::set_hook(Box::new(|about| {
         let place = about.location().map(ToString::to_string).unwrap_or_default();
-        PANIC.set(Some((place, about.payload_as_str().unwrap_or("it says nothing").to_owned())));
+        let payload = about.payload();
+        let literal = payload.downcast_ref::<&str>().map(ToString::to_string);
+        let why = literal.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+        PANIC.set(Some((place, why)));
     }));
     let start = Instant::now();
     watch(folder.to_owned(), start);

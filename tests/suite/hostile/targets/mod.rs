@@ -36,6 +36,9 @@ pub struct Target {
     pub start: fn() -> Checker,
 }
 
+/// What is done with an input.
+type Check = Box<dyn FnMut(&[u8]) -> Outcome>;
+
 /// A target that is ready.
 pub struct Checker {
     pub samples: Vec<Vec<u8>>,
