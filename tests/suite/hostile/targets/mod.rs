@@ -45,9 +45,6 @@ pub struct Checker {
     check: Check,
 }
 
-/// Decodes an input.
-type Check = Box<dyn FnMut(&[u8]) -> Outcome>;
-
 /// What became of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
