@@ -451,10 +451,7 @@ fn a_disk_that_is_full_or_fails_leaves_no_half_of_a_copy() {
         fs::remove_dir_all(root.join("cache")).ok();
         let disk = FaultyDisk::new(&root, fault, u64::MAX);
         let vault = Vault::open_on(Arc::new(disk.clone())).unwrap();
-        drop(vault);
-        let opening = disk.calls();
-        let disk = FaultyDisk::new(&root, fault, opening + at);
-        let vault = Vault::open_on(Arc::new(disk.clone())).unwrap();
+        disk.fail_from_now(at);
         let copies = vault.hot_copies().unwrap();
         let start = Instant::now();
         let mut copy = copies.open(&content);

@@ -24,13 +24,14 @@ pub enum Fault {
 pub struct FaultyDisk {
     inner: LocalDisk,
     fault: Fault,
-    at: u64,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
     calls: u64,
+    /// The call that fails.
+    at: u64,
     is_off: bool,
     /// Bytes of each file as its last sync left them; what was never synced has none.
     durable: HashMap<PathBuf, Vec<u8>>,
@@ -61,7 +62,14 @@ impl NameChange {
 impl FaultyDisk {
     /// Uses `root`; the call number `at`, from 1 on, fails.
     pub fn new(root: &Path, fault: Fault, at: u64) -> FaultyDisk {
-        FaultyDisk { inner: LocalDisk::new(root), fault, at, state: Arc::default() }
+        let state = State { at, ..State::default() };
+        FaultyDisk { inner: LocalDisk::new(root), fault, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Chooses another call: the one with this number from now on, from 1 on.
+    pub fn fail_from_now(&self, at: u64) {
+        let mut state = self.state.lock().unwrap();
+        state.at = state.calls + at;
     }
 
     /// Returns how many calls there were.
@@ -71,7 +79,8 @@ impl FaultyDisk {
 
     /// Tells whether the chosen call has come.
     pub fn has_failed(&self) -> bool {
-        self.calls() >= self.at
+        let state = self.state.lock().unwrap();
+        state.calls >= state.at
     }
 
     /// Lets every later call succeed.
@@ -103,7 +112,7 @@ impl FaultyDisk {
     fn count(&self, is_write: bool, len: usize) -> std::result::Result<(), (usize, Error)> {
         let mut state = self.state.lock().unwrap();
         state.calls += 1;
-        let (is_it, is_after) = (state.calls == self.at, state.calls >= self.at);
+        let (is_it, is_after) = (state.calls == state.at, state.calls >= state.at);
         let fail = |kind| Err((if is_it { len / 2 } else { 0 }, Error::new(kind, "the disk fails as it was told to")));
         match self.fault {
             _ if state.is_off => Ok(()),
