@@ -19,7 +19,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Files waiting to be written.
@@ -314,17 +314,20 @@ impl Restore<'_> {
         if host::stat_of(path.as_path()).is_ok() {
             self.clear(path.as_path())?;
         }
-        if let Err(error) = host::make_symlink(target, path.as_path()) {
+        // Where not everybody may have links, what cannot be had of one does not stop the rest.
+        let tell = |problem: &str, action: &str, error: io::Error| {
             if !host::SYMLINKS_NEED_A_RIGHT {
-                return Err(Error::io("create the link", path.as_path(), error));
+                return Err(Error::io(action, path.as_path(), error));
             }
-            let warning = format!("the link {name} -> {} is left out: {error}", show(target));
-            self.report.lock().warnings.push(warning);
-            return Ok(());
+            self.report.lock().warnings.push(format!("the link {name} -> {} {problem}: {error}", show(target)));
+            Ok(())
+        };
+        if let Err(error) = host::make_symlink(target, path.as_path()) {
+            return tell("is left out", "create the link", error);
         }
         self.report.lock().symlinks += 1;
         host::set_mtime(path.as_path(), attributes.mtime)
-            .map_err(|error| Error::io("set the time of", path.as_path(), error))
+            .or_else(|error| tell("has another time", "set the time of", error))
     }
 
     /// Removes what is in the way, if that is allowed.

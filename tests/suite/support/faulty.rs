@@ -67,12 +67,20 @@ impl FaultyDisk {
     }
 
     /// Chooses another call: the one with this number from now on, from 1 on.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "workspaces and copies for passthrough are Linux's")
+    )]
     pub fn fail_from_now(&self, at: u64) {
         let mut state = self.state.lock().unwrap();
         state.at = state.calls + at;
     }
 
     /// Returns how many calls there were.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "workspaces and copies for passthrough are Linux's")
+    )]
     pub fn calls(&self) -> u64 {
         self.state.lock().unwrap().calls
     }
